@@ -1,0 +1,41 @@
+//! Time as a dependency, so that nothing waits in a test.
+
+use std::fmt;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime};
+
+use async_trait::async_trait;
+
+/// The time of day, a monotonic time, and waiting.
+#[async_trait]
+pub trait Clock: fmt::Debug + Send + Sync + 'static {
+    /// The time of day, for creation times. May jump.
+    fn now(&self) -> SystemTime;
+
+    /// Time since an arbitrary fixed moment, for expiry. Never goes back.
+    fn monotonic(&self) -> Duration;
+
+    /// Waits at least this long.
+    async fn sleep(&self, duration: Duration);
+}
+
+/// The operating system's clock; it sleeps on any async runtime.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+#[async_trait]
+impl Clock for SystemClock {
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        START.elapsed()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        async_io::Timer::after(duration).await;
+    }
+}

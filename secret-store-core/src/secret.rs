@@ -1,0 +1,342 @@
+//! What programs hold: values, and what is known about them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::SystemTime;
+
+use serde::de::DeserializeOwned;
+
+use crate::envelope::Format;
+use crate::error::{Error, Result};
+use crate::id::{MasterKeyId, SecretId, SecretVersion};
+use crate::persistence::Revision;
+
+/// A secret value: bytes, wiped on drop.
+///
+/// No `Clone`, no `PartialEq`, no serde, nothing in `Debug`. An empty value is a value.
+pub struct SecretValue {
+    /// The value stands at the end: in front of it stay the committing zero bytes of the buffer it was decrypted in, so
+    /// that it is never moved.
+    buffer: Vec<u8>,
+    start: usize,
+}
+
+impl SecretValue {
+    /// Takes over a buffer without copying it. The whole allocation is wiped on drop.
+    #[must_use]
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        Self { buffer: bytes.into(), start: 0 }
+    }
+
+    /// A decrypted buffer whose value begins at `start`.
+    pub(crate) fn decrypted(buffer: Vec<u8>, start: usize) -> Self {
+        debug_assert!(start <= buffer.len());
+        Self { buffer, start }
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn expose_secret(&self) -> &[u8] {
+        &self.buffer[self.start..]
+    }
+
+    /// The number of bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.buffer.len() - self.start
+    }
+
+    /// Whether the value has no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The value as text.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when it is not UTF-8.
+    pub fn text(&self) -> Result<&str> {
+        // The standard error would tell where the value stops being text: drop it.
+        std::str::from_utf8(self.expose_secret())
+            .map_err(|_| Error::invalid_input("the value is not UTF-8 text: read it as bytes"))
+    }
+
+    /// The value read as JSON.
+    ///
+    /// Borrow or use zeroizing types in `T`: what serde copies out is the caller's to wipe.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when it is not JSON of that shape, with line and column but no content.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        // serde's message may quote the value: keep the position only.
+        serde_json::from_slice(self.expose_secret()).map_err(|error| {
+            Error::invalid_input(format!(
+                "the value is not JSON of the expected shape (line {}, column {})",
+                error.line(),
+                error.column()
+            ))
+        })
+    }
+
+    /// A value of anything that serialises to JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when it does not serialise.
+    pub fn from_json<T: serde::Serialize + ?Sized>(value: &T) -> Result<Self> {
+        let mut sink = WipingSink(Self::new(Vec::new()));
+        serde_json::to_writer(&mut sink, value)
+            .map_err(|_| Error::invalid_input("the value does not serialise to JSON"))?;
+        Ok(sink.0)
+    }
+}
+
+/// Grows by hand, so that outgrown buffers are wiped too.
+struct WipingSink(SecretValue);
+
+impl std::io::Write for WipingSink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let buffer = &mut self.0.buffer;
+        if buffer.capacity() - buffer.len() < bytes.len() {
+            let mut larger = Vec::with_capacity((buffer.len() + bytes.len()).next_power_of_two().max(256));
+            larger.extend_from_slice(buffer);
+            drop(std::mem::replace(&mut self.0, SecretValue::new(larger)));
+        }
+        self.0.buffer.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for SecretValue {
+    fn drop(&mut self) {
+        wipe(&mut self.buffer);
+    }
+}
+
+/// Zeroes a buffer so that the compiler keeps the writes. A whole-slice fill and one barrier: per-byte volatile
+/// writes cost as much as the decryption.
+pub(crate) fn wipe(buffer: &mut [u8]) {
+    buffer.fill(0);
+    zeroize::optimization_barrier(buffer);
+}
+
+impl fmt::Debug for SecretValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretValue([redacted])")
+    }
+}
+
+impl From<Vec<u8>> for SecretValue {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::new(bytes)
+    }
+}
+
+impl From<&[u8]> for SecretValue {
+    fn from(bytes: &[u8]) -> Self {
+        Self::new(bytes)
+    }
+}
+
+impl From<String> for SecretValue {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<&str> for SecretValue {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+#[cfg(feature = "secrecy")]
+impl From<&SecretValue> for secrecy::SecretSlice<u8> {
+    fn from(value: &SecretValue) -> Self {
+        value.expose_secret().to_vec().into()
+    }
+}
+
+#[cfg(feature = "secrecy")]
+impl From<&secrecy::SecretSlice<u8>> for SecretValue {
+    fn from(value: &secrecy::SecretSlice<u8>) -> Self {
+        secrecy::ExposeSecret::expose_secret(value).into()
+    }
+}
+
+#[cfg(feature = "secrecy")]
+impl From<&secrecy::SecretString> for SecretValue {
+    fn from(value: &secrecy::SecretString) -> Self {
+        secrecy::ExposeSecret::expose_secret(value).into()
+    }
+}
+
+/// A secret that was read: its value and what is known about it.
+#[derive(Debug)]
+pub struct Secret {
+    value: SecretValue,
+    info: SecretInfo,
+}
+
+impl Secret {
+    /// A value with its information; for implementors of [`SecretStore`](crate::SecretStore).
+    #[must_use]
+    pub fn new(value: SecretValue, info: SecretInfo) -> Self {
+        Self { value, info }
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn expose_secret(&self) -> &[u8] {
+        self.value.expose_secret()
+    }
+
+    /// The value as text.
+    ///
+    /// # Errors
+    ///
+    /// As [`SecretValue::text`].
+    pub fn text(&self) -> Result<&str> {
+        self.value.text().map_err(|error| error.with_secret(&self.info.id))
+    }
+
+    /// The value read as JSON.
+    ///
+    /// # Errors
+    ///
+    /// As [`SecretValue::json`].
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        self.value.json().map_err(|error| error.with_secret(&self.info.id))
+    }
+
+    /// What is known about it.
+    #[must_use]
+    pub fn info(&self) -> &SecretInfo {
+        &self.info
+    }
+
+    /// Its full name.
+    #[must_use]
+    pub fn id(&self) -> &SecretId {
+        &self.info.id
+    }
+
+    /// The value alone.
+    #[must_use]
+    pub fn into_value(self) -> SecretValue {
+        self.value
+    }
+}
+
+/// What is known about a stored secret without opening it.
+///
+/// Only what a successful read returned beside the value was authenticated (name, version, metadata); in a listing all
+/// of it is what the database says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SecretInfo {
+    /// Its full name.
+    pub id: SecretId,
+    /// The number of this value. Keep it as a pin: [`GetOptions::with_minimum_version`](crate::GetOptions::with_minimum_version).
+    pub version: SecretVersion,
+    /// The state of the record, for a precondition. Advisory.
+    pub revision: Revision,
+    /// The master key its document key is wrapped under.
+    pub master_key_id: MasterKeyId,
+    /// The format it is stored in.
+    pub format: Format,
+    /// When it was written, by the writer's clock. Advisory; absent in format 0.
+    pub created_at: Option<SystemTime>,
+    /// What the writer said about it, not encrypted.
+    pub metadata: Metadata,
+}
+
+impl SecretInfo {
+    /// Information about a secret; for implementors of [`SecretStore`](crate::SecretStore).
+    #[must_use]
+    pub fn new(id: SecretId, version: SecretVersion, revision: Revision, master_key_id: MasterKeyId) -> Self {
+        Self { id, version, revision, master_key_id, format: Format::One, created_at: None, metadata: Metadata::new() }
+    }
+}
+
+/// Text about a secret that its writer attaches: stored in clear, authenticated with the value.
+///
+/// At most 4,096 bytes encoded; keys are neither empty nor begin with `~`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metadata(BTreeMap<String, String>);
+
+impl Metadata {
+    /// No metadata.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With one more entry.
+    #[must_use]
+    pub fn with(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.0.insert(key.into(), value.into());
+        self
+    }
+
+    /// The value of an entry.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
+    /// All entries, sorted by key.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn entries(&self) -> &BTreeMap<String, String> {
+        &self.0
+    }
+
+    pub(crate) fn from_entries(entries: BTreeMap<String, String>) -> Self {
+        Self(entries)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_nothing() {
+        let value = SecretValue::from("hunter2");
+        assert_eq!(format!("{value:?}"), "SecretValue([redacted])");
+    }
+
+    #[test]
+    fn text_and_json_errors_show_nothing_of_the_value() {
+        let error = SecretValue::from(&b"hunter2\xff"[..]).text().expect_err("not text");
+        assert!(!format!("{error} {error:?}").contains("hunter2"));
+        let error = SecretValue::from("\"hunter2\"").json::<u32>().expect_err("not a number");
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+        assert_eq!(SecretValue::from("{\"a\":[1]}").json::<BTreeMap<String, Vec<u8>>>().expect("json")["a"], [1]);
+    }
+
+    #[test]
+    fn json_of_any_length_round_trips() {
+        for length in [0, 1, 255, 256, 257, 5000] {
+            let text = "x".repeat(length);
+            let value = SecretValue::from_json(&text).expect("text serialises");
+            assert_eq!(value.json::<String>().expect("json"), text);
+        }
+    }
+}
