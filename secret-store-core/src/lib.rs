@@ -22,6 +22,7 @@ pub use application::Application;
 pub use clock::{Clock, SystemClock};
 pub use context::{EncryptionContext, Purpose, Suite};
 pub use envelope::Format;
+pub use envelope::protected::ProtectedSecret;
 pub use error::{Error, ErrorKind, Result};
 pub use id::{
     ApplicationName, MAX_ID_BYTES, MAX_NAME_BYTES, MasterKeyId, SecretId, SecretName, SecretVersion, StoreId, TenantId,
