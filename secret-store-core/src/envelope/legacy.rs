@@ -14,6 +14,7 @@ pub(crate) use crate::crypto::cbc::IV_BYTES;
 const BLOCK_BYTES: usize = 16;
 
 /// Seals one value and uses the key up. Answers the stored value and its IV.
+#[expect(clippy::needless_pass_by_value, reason = "by value so that no key seals twice")]
 pub(crate) fn seal(key: DocumentKey, value: &[u8]) -> Result<(Vec<u8>, [u8; IV_BYTES])> {
     EncryptionContext::legacy().check_key_bytes(key.expose_secret().len())?;
     let iv = key.nonce()?;
