@@ -5,11 +5,13 @@ pub mod blocking;
 mod application;
 mod clock;
 mod context;
+mod crypto;
 mod envelope;
 mod error;
 mod forward;
 mod id;
 mod key;
+mod key_encryption_key;
 mod key_provider;
 mod persistence;
 mod record;
@@ -25,6 +27,7 @@ pub use id::{
     ApplicationName, MAX_ID_BYTES, MAX_NAME_BYTES, MasterKeyId, SecretId, SecretName, SecretVersion, StoreId, TenantId,
 };
 pub use key::{DocumentKey, GeneratedKey, WrappedKey};
+pub use key_encryption_key::KeyEncryptionKey;
 pub use key_provider::KeyProvider;
 pub use persistence::{
     Consistency, Limits, ListQuery, Order, Page, Persistence, Precondition, RecordKey, Revision, Stored, Write,

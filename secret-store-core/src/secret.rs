@@ -34,6 +34,11 @@ impl SecretValue {
         Self { buffer, start }
     }
 
+    /// The buffer, for decrypting into it; growing it would leave a copy behind.
+    pub(crate) fn buffer_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.buffer
+    }
+
     /// The bytes.
     #[must_use]
     pub fn expose_secret(&self) -> &[u8] {
@@ -120,11 +125,12 @@ impl Drop for SecretValue {
     }
 }
 
-/// Zeroes a buffer so that the compiler keeps the writes. A whole-slice fill and one barrier: per-byte volatile
-/// writes cost as much as the decryption.
-pub(crate) fn wipe(buffer: &mut [u8]) {
-    buffer.fill(0);
-    zeroize::optimization_barrier(buffer);
+/// Zeroes a buffer, its spare capacity included, so that the compiler keeps the writes. One fill and one barrier:
+/// per-byte volatile writes cost as much as the decryption.
+pub(crate) fn wipe(buffer: &mut Vec<u8>) {
+    buffer.clear();
+    buffer.resize(buffer.capacity(), 0);
+    zeroize::optimization_barrier(buffer.as_slice());
 }
 
 impl fmt::Debug for SecretValue {
