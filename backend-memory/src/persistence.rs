@@ -81,9 +81,7 @@ impl Snapshot {
     /// All records, ordered by partition and sort key.
     pub fn iter(&self) -> impl Iterator<Item = (RecordKey, &Stored)> {
         self.0.iter().flat_map(|(partition, records)| {
-            records
-                .iter()
-                .map(|(sort, stored)| (RecordKey::new(Arc::clone(partition), Arc::clone(sort)), stored))
+            records.iter().map(|(sort, stored)| (RecordKey::new(Arc::clone(partition), Arc::clone(sort)), stored))
         })
     }
 
