@@ -8,6 +8,8 @@
 //! * [`MemoryPersistence`] is an ordered map with revisions, atomic commits and [snapshots](MemoryPersistence::snapshot).
 //! * [`MemoryKeyProvider`] holds master keys by id; the ids it holds are its allow-list.
 
+mod key_provider;
 mod persistence;
 
+pub use key_provider::MemoryKeyProvider;
 pub use persistence::{MemoryPersistence, Snapshot};

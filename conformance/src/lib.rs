@@ -1,1 +1,29 @@
-//! .
+//! Tells the author of a backend whether it is right.
+//!
+//! Each suite takes a factory, runs every case on a fresh instance of its own, and answers a [`Report`] that names every
+//! case, what became of it and why. One obligation of the trait, one group of cases; one idea, one case.
+//!
+//! * [`persistence::run`] for a [`Persistence`](secret_store_core::Persistence).
+//!
+//! ```
+//! # fn main() {
+//! use secret_store_conformance::persistence;
+//! use secret_store_memory::MemoryPersistence;
+//!
+//! let suite = persistence::run(|| async { Ok(MemoryPersistence::new()) });
+//! futures::executor::block_on(suite).assert_passed();
+//! # }
+//! ```
+//!
+//! The suites run on any executor. Cases about concurrency start tasks: on threads of their own by default, by the
+//! runtime's own `spawn` where a backend needs one ([`Options::with_spawn`]). A panic or a hang inside a case fails that
+//! case and no other.
+
+mod case;
+mod options;
+mod report;
+
+pub mod persistence;
+
+pub use options::Options;
+pub use report::{CaseReport, Outcome, Report};

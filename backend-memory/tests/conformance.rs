@@ -1,0 +1,18 @@
+//! The published suites over the backends in memory.
+
+use std::sync::Arc;
+
+use futures::executor::block_on;
+use secret_store_conformance::persistence;
+use secret_store_memory::MemoryPersistence;
+
+#[test]
+fn persistence_in_memory() {
+    let report = block_on(persistence::run(|| async {
+        let memory = Arc::new(MemoryPersistence::new());
+        // Nothing persists, but a second handle on the same maps must show the same.
+        let again = Arc::clone(&memory);
+        Ok(persistence::Instance::from(memory).with_reopen(move || std::future::ready(Ok(Arc::clone(&again)))))
+    }));
+    report.assert_complete();
+}
