@@ -2,6 +2,8 @@
 
 mod support;
 
+mod rollback;
 mod swap;
 mod tamper;
 mod unknown;
+mod versions;
