@@ -2,6 +2,9 @@
 
 mod support;
 
+mod key_cache;
+mod legacy;
+mod protect_save;
 mod rollback;
 mod swap;
 mod tamper;
