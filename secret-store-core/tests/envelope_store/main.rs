@@ -2,6 +2,8 @@
 
 mod support;
 
+mod errors_and_limits;
+mod faults;
 mod key_cache;
 mod legacy;
 mod protect_save;

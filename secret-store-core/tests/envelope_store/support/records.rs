@@ -1,8 +1,9 @@
 //! Records in memory behind a hook that sees each call first and may spoil it.
 
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 
 use async_trait::async_trait;
 use secret_store_core::{
@@ -37,11 +38,29 @@ pub(crate) struct Records {
     memory: MemoryPersistence,
     calls: AtomicUsize,
     hook: Mutex<Option<Hook>>,
+    suspends: AtomicBool,
 }
 
 impl Records {
     pub(crate) fn new(memory: MemoryPersistence) -> Self {
-        Self { memory, calls: AtomicUsize::new(0), hook: Mutex::default() }
+        Self { memory, calls: AtomicUsize::new(0), hook: Mutex::default(), suspends: AtomicBool::new(false) }
+    }
+
+    /// From now on every call is pending once before and once after it does its work.
+    pub(crate) fn suspend(&self) {
+        self.suspends.store(true, Ordering::SeqCst);
+    }
+
+    async fn suspended<T>(&self, work: impl Future<Output = T>) -> T {
+        let suspends = self.suspends.load(Ordering::SeqCst);
+        if suspends {
+            pending_once().await;
+        }
+        let answer = work.await;
+        if suspends {
+            pending_once().await;
+        }
+        answer
     }
 
     /// The records themselves: reading and writing here is seen by no hook.
@@ -114,23 +133,34 @@ impl Persistence for Records {
 
     async fn load(&self, key: &RecordKey, consistency: Consistency) -> Result<Option<Stored>> {
         let met = self.meet(&Call::Load(key, consistency))?;
-        met.answer(met.source(&self.memory).load(key, consistency).await)
+        met.answer(self.suspended(met.source(&self.memory).load(key, consistency)).await)
     }
 
     async fn load_many(&self, keys: &[RecordKey], consistency: Consistency) -> Result<Vec<Option<Stored>>> {
         let met = self.meet(&Call::LoadMany(keys, consistency))?;
-        met.answer(met.source(&self.memory).load_many(keys, consistency).await)
+        met.answer(self.suspended(met.source(&self.memory).load_many(keys, consistency)).await)
     }
 
     async fn list(&self, query: &ListQuery) -> Result<Page<(Arc<str>, Stored)>> {
         let met = self.meet(&Call::List(query))?;
-        met.answer(met.source(&self.memory).list(query).await)
+        met.answer(self.suspended(met.source(&self.memory).list(query)).await)
     }
 
     async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Option<Revision>>> {
         let met = self.meet(&Call::Commit(&writes))?;
-        met.answer(self.memory.commit(writes).await)
+        met.answer(self.suspended(self.memory.commit(writes)).await)
     }
+}
+
+fn pending_once() -> impl Future<Output = ()> {
+    let mut polled = false;
+    std::future::poll_fn(move |context| {
+        if std::mem::replace(&mut polled, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
 }
 
 /// Answers a list page by page of at most one record, every other page empty, as the contract allows.
