@@ -293,7 +293,7 @@ fn slow(world: &World) {
         std::thread::yield_now();
         let n = calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         match call {
-            Call::Commit(_) if n % 3 == 0 => Strike::Before(ErrorKind::Contention),
+            Call::Commit if n % 3 == 0 => Strike::Before(ErrorKind::Contention),
             _ => Strike::Pass,
         }
     });

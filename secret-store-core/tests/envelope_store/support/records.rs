@@ -13,11 +13,11 @@ use secret_store_core::{
 use secret_store_memory::MemoryPersistence;
 
 #[derive(Debug)]
-pub(crate) enum Call<'a> {
-    Load(&'a RecordKey, Consistency),
-    LoadMany(&'a [RecordKey], Consistency),
-    List(&'a ListQuery),
-    Commit(&'a [Write]),
+pub(crate) enum Call {
+    Load(Consistency),
+    LoadMany(Consistency),
+    List(Consistency),
+    Commit,
 }
 
 /// What becomes of a call.
@@ -32,7 +32,7 @@ pub(crate) enum Strike {
     From(Arc<MemoryPersistence>),
 }
 
-type Hook = Arc<dyn Fn(&Call<'_>) -> Strike + Send + Sync>;
+type Hook = Arc<dyn Fn(&Call) -> Strike + Send + Sync>;
 
 pub(crate) struct Records {
     memory: MemoryPersistence,
@@ -73,7 +73,7 @@ impl Records {
         self.calls.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn hook(&self, hook: impl Fn(&Call<'_>) -> Strike + Send + Sync + 'static) {
+    pub(crate) fn hook(&self, hook: impl Fn(&Call) -> Strike + Send + Sync + 'static) {
         *self.hook.lock().expect("no panic under this lock") = Some(Arc::new(hook));
     }
 
@@ -82,7 +82,7 @@ impl Records {
     }
 
     /// The hook runs outside the lock: it may use this persistence itself.
-    fn meet(&self, call: &Call<'_>) -> Result<Met> {
+    fn meet(&self, call: &Call) -> Result<Met> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         let hook = self.hook.lock().expect("no panic under this lock").clone();
         match hook.map_or(Strike::Pass, |hook| hook(call)) {
@@ -132,22 +132,22 @@ impl Persistence for Records {
     }
 
     async fn load(&self, key: &RecordKey, consistency: Consistency) -> Result<Option<Stored>> {
-        let met = self.meet(&Call::Load(key, consistency))?;
+        let met = self.meet(&Call::Load(consistency))?;
         met.answer(self.suspended(met.source(&self.memory).load(key, consistency)).await)
     }
 
     async fn load_many(&self, keys: &[RecordKey], consistency: Consistency) -> Result<Vec<Option<Stored>>> {
-        let met = self.meet(&Call::LoadMany(keys, consistency))?;
+        let met = self.meet(&Call::LoadMany(consistency))?;
         met.answer(self.suspended(met.source(&self.memory).load_many(keys, consistency)).await)
     }
 
     async fn list(&self, query: &ListQuery) -> Result<Page<(Arc<str>, Stored)>> {
-        let met = self.meet(&Call::List(query))?;
+        let met = self.meet(&Call::List(query.consistency()))?;
         met.answer(self.suspended(met.source(&self.memory).list(query)).await)
     }
 
     async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Option<Revision>>> {
-        let met = self.meet(&Call::Commit(&writes))?;
+        let met = self.meet(&Call::Commit)?;
         met.answer(self.suspended(self.memory.commit(writes)).await)
     }
 }
