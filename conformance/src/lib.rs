@@ -4,6 +4,7 @@
 //! case, what became of it and why. One obligation of the trait, one group of cases; one idea, one case.
 //!
 //! * [`persistence::run`] for a [`Persistence`](secret_store_core::Persistence).
+//! * [`fault`]: backends that misbehave on purpose, for your own tests.
 //!
 //! ```
 //! # fn main() {
@@ -23,6 +24,7 @@ mod case;
 mod options;
 mod report;
 
+pub mod fault;
 pub mod persistence;
 
 pub use options::Options;
