@@ -172,6 +172,11 @@ impl ValueAad {
         EncryptionContext { encoded }
     }
 
+    /// The part that the key context shares, as a name for it: prefix, suite and the four fields.
+    pub(crate) fn key_context_bytes(&self) -> &[u8] {
+        &without_metadata(&self.0)[FIELDS_AT..]
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }

@@ -3,10 +3,10 @@
 //! A type alias picks one at compile time; both are compiled for tests, so that one run covers both.
 
 #[cfg(any(test, feature = "aws-lc"))]
-mod aws_lc;
+pub(crate) mod aws_lc;
 pub(crate) mod cbc;
 #[cfg(any(test, not(feature = "aws-lc")))]
-mod rust_crypto;
+pub(crate) mod rust_crypto;
 
 use crate::error::Result;
 

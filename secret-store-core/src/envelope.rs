@@ -1,6 +1,19 @@
 //! How a value is sealed and what a record of it looks like.
 
+pub(crate) mod format;
+pub(crate) mod legacy;
+pub(crate) mod metadata;
+pub(crate) mod protected;
+
 use std::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::context::{EncryptionContext, ValueAad};
+use crate::crypto::{Aead, Aes256Gcm};
+use crate::error::{Error, Result};
+use crate::key::DocumentKey;
+use crate::secret::SecretValue;
 
 /// The format a secret is stored in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,3 +33,72 @@ impl fmt::Display for Format {
         })
     }
 }
+
+/// A stored value whose outer form was checked: what is known of it before any key is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Sealed<'a> {
+    /// Format 0: the IV and the whole ciphertext.
+    Zero(legacy::Sealed<'a>),
+    /// Format 1: the nonce and what follows the header.
+    One(format::Sealed<'a>),
+}
+
+impl<'a> Sealed<'a> {
+    /// Tells the format by the IV's exact size: 16 bytes are format 0, 12 are format 1, nothing else is anything.
+    ///
+    /// # Errors
+    ///
+    /// [`Integrity`](crate::ErrorKind::Integrity) for a malformed value, [`Unsupported`](crate::ErrorKind::Unsupported) for a
+    /// format, suite or flag of a later release.
+    pub(crate) fn parse(iv: &'a [u8], value: &'a [u8]) -> Result<Self> {
+        if let Ok(iv) = <&[u8; legacy::IV_BYTES]>::try_from(iv) {
+            return legacy::Sealed::parse(iv, value).map(Self::Zero);
+        }
+        if let Ok(nonce) = <&[u8; format::NONCE_BYTES]>::try_from(iv) {
+            return format::Sealed::parse(nonce, value).map(Self::One);
+        }
+        Err(Error::integrity())
+    }
+
+    pub(crate) fn format(&self) -> Format {
+        match self {
+            Self::Zero(_) => Format::Zero,
+            Self::One(_) => Format::One,
+        }
+    }
+}
+
+/// A document key made ready to open values: what the key cache holds.
+pub(crate) enum ReadyCipher {
+    Zero(Zeroizing<Vec<u8>>),
+    One(Aes256Gcm),
+}
+
+impl ReadyCipher {
+    /// Makes a key ready for a format, which the size of the key must fit.
+    pub(crate) fn new(format: Format, key: &DocumentKey) -> Result<Self> {
+        let key = key.expose_secret();
+        match format {
+            Format::Zero => {
+                EncryptionContext::legacy().check_key_bytes(key.len())?;
+                Ok(Self::Zero(Zeroizing::new(key.to_vec())))
+            }
+            Format::One => {
+                let key = key.try_into().map_err(|_| Error::integrity())?;
+                Ok(Self::One(Aes256Gcm::new(key)))
+            }
+        }
+    }
+
+    /// Opens a value. The cipher's format must be the value's.
+    pub(crate) fn open(&self, sealed: &Sealed<'_>, aad: &ValueAad) -> Result<SecretValue> {
+        match (self, sealed) {
+            (Self::Zero(key), Sealed::Zero(sealed)) => sealed.open(key),
+            (Self::One(cipher), Sealed::One(sealed)) => sealed.open(cipher, aad),
+            _ => Err(Error::integrity()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod known_answers;

@@ -7,6 +7,7 @@ mod clock;
 mod context;
 mod crypto;
 mod envelope;
+mod envelope_store;
 mod error;
 mod forward;
 mod id;
@@ -22,6 +23,10 @@ pub use application::Application;
 pub use clock::{Clock, SystemClock};
 pub use context::{EncryptionContext, Purpose, Suite};
 pub use envelope::Format;
+pub use envelope::protected::ProtectedSecret;
+pub use envelope_store::{
+    ApplicationConfig, EnvelopeStore, EnvelopeStoreBuilder, HistoryRetention, Legacy, ProtectOptions,
+};
 pub use error::{Error, ErrorKind, Result};
 pub use id::{
     ApplicationName, MAX_ID_BYTES, MAX_NAME_BYTES, MasterKeyId, SecretId, SecretName, SecretVersion, StoreId, TenantId,

@@ -286,7 +286,7 @@ mod tests {
         for length in 0..bytes.len() {
             assert!(Record::from_bytes(&bytes[..length]).is_err(), "truncated to {length}");
         }
-        let mut extended = bytes.clone();
+        let mut extended = bytes;
         extended.push(0);
         assert!(Record::from_bytes(&extended).is_err());
         for (what, refused) in [

@@ -309,10 +309,6 @@ impl Metadata {
         self.0.is_empty()
     }
 
-    pub(crate) fn entries(&self) -> &BTreeMap<String, String> {
-        &self.0
-    }
-
     pub(crate) fn from_entries(entries: BTreeMap<String, String>) -> Self {
         Self(entries)
     }

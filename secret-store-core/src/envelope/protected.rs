@@ -1,0 +1,220 @@
+//! A secret as it is stored, and its one mapping from and to a record.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::{Format, Sealed, metadata};
+use crate::error::{Error, Result};
+use crate::id::{ApplicationName, MasterKeyId, SecretId, SecretName, SecretVersion};
+use crate::key::WrappedKey;
+use crate::persistence::{Revision, Stored};
+use crate::record::{Record, Value};
+use crate::secret::{Metadata, SecretInfo};
+
+/// Attribute names: the first six are the original Secret Store's.
+pub(crate) mod attribute {
+    pub(crate) const APPLICATION_NAME: &str = "ApplicationName";
+    pub(crate) const SECRET_NAME: &str = "SecretName";
+    pub(crate) const MASTER_KEY_ID: &str = "MasterKeyId";
+    pub(crate) const PROTECTED_DOCUMENT_KEY: &str = "ProtectedDocumentKey";
+    pub(crate) const PROTECTED_SECRET_VALUE: &str = "ProtectedSecretValue";
+    pub(crate) const INITIALISATION_VECTOR: &str = "InitialisationVector";
+    pub(crate) const VERSION: &str = "Version";
+    pub(crate) const CREATED_AT: &str = "CreatedAt";
+    pub(crate) const METADATA: &str = "Metadata";
+}
+use attribute::*;
+
+/// A secret in its protected form: ciphertext, wrapped document key, and the clear attributes beside them.
+///
+/// What [`EnvelopeStore::protect`](crate::EnvelopeStore::protect) makes, `save` stores and `unprotect` opens. It holds no
+/// plaintext and may be kept anywhere.
+#[derive(Clone, Debug)]
+pub struct ProtectedSecret {
+    id: SecretId,
+    version: SecretVersion,
+    wrapped_key: WrappedKey,
+    iv: Arc<[u8]>,
+    value: Arc<[u8]>,
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    created_at: Option<u64>,
+    metadata: Option<Arc<[u8]>>,
+    /// What `protect` found, and `save` insists on.
+    pub(crate) reservation: Option<Arc<Reservation>>,
+}
+
+/// The state of a secret that a new version was made for.
+#[derive(Clone, Debug)]
+pub(crate) struct Reservation {
+    pub(crate) current: Option<Stored>,
+    /// The record of the last version number.
+    pub(crate) last: Option<Stored>,
+}
+
+/// Equal when they would be stored as the same record.
+impl PartialEq for ProtectedSecret {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_record() == other.to_record()
+    }
+}
+
+impl ProtectedSecret {
+    pub(crate) fn new(
+        id: SecretId,
+        version: SecretVersion,
+        wrapped_key: WrappedKey,
+        iv: &[u8],
+        value: Vec<u8>,
+        created_at: Option<SystemTime>,
+        metadata: Option<Vec<u8>>,
+    ) -> Self {
+        Self {
+            id,
+            version,
+            wrapped_key,
+            iv: iv.into(),
+            value: value.into(),
+            created_at: created_at.map(milliseconds),
+            metadata: metadata.map(Into::into),
+            reservation: None,
+        }
+    }
+
+    /// Reads a record that was found under a secret's name. Attributes this release does not know are left alone.
+    ///
+    /// # Errors
+    ///
+    /// [`Integrity`](crate::ErrorKind::Integrity) for a missing or mistyped attribute, other names than the secret's own, or a size
+    /// of the initialisation vector that no format has.
+    pub fn from_record(id: &SecretId, record: &Record) -> Result<Self> {
+        let text = |name| record.text(name).ok_or_else(Error::integrity);
+        let bytes = |name| record.bytes(name).map(Arc::clone).ok_or_else(Error::integrity);
+        let named =
+            **text(APPLICATION_NAME)? == *id.application().as_str() && **text(SECRET_NAME)? == *id.name().as_str();
+        if !named {
+            return Err(Error::integrity());
+        }
+        let master_key_id = MasterKeyId::new(Arc::clone(text(MASTER_KEY_ID)?)).map_err(|_| Error::integrity())?;
+        let iv = bytes(INITIALISATION_VECTOR)?;
+        Ok(Self {
+            id: id.clone(),
+            version: stored_version(record)?,
+            wrapped_key: WrappedKey::new(master_key_id, bytes(PROTECTED_DOCUMENT_KEY)?),
+            iv,
+            value: bytes(PROTECTED_SECRET_VALUE)?,
+            created_at: optional(record, CREATED_AT, Record::number)?,
+            metadata: optional(record, METADATA, |record, name| record.bytes(name).cloned())?,
+            reservation: None,
+        })
+    }
+
+    /// The record to store. In format 0 without a number these are exactly the original's six attributes.
+    #[must_use]
+    pub fn to_record(&self) -> Record {
+        // In the order of the names, so that each is appended.
+        let mut record = Record::with_capacity(9);
+        record.set(APPLICATION_NAME, Value::Text(Arc::clone(self.id.application().as_shared())));
+        if let Some(created_at) = self.created_at {
+            record.set(CREATED_AT, Value::Number(created_at));
+        }
+        record.set(INITIALISATION_VECTOR, Value::Bytes(Arc::clone(&self.iv)));
+        record.set(MASTER_KEY_ID, Value::Text(Arc::clone(self.wrapped_key.master_key_id().as_shared())));
+        if let Some(metadata) = &self.metadata {
+            record.set(METADATA, Value::Bytes(Arc::clone(metadata)));
+        }
+        record.set(PROTECTED_DOCUMENT_KEY, Value::Bytes(Arc::clone(self.wrapped_key.as_shared())));
+        record.set(PROTECTED_SECRET_VALUE, Value::Bytes(Arc::clone(&self.value)));
+        record.set(SECRET_NAME, Value::Text(Arc::clone(self.id.name().as_shared())));
+        if self.version != SecretVersion::UNVERSIONED {
+            record.set(VERSION, Value::Number(self.version.get()));
+        }
+        record
+    }
+
+    /// The secret's full name.
+    #[must_use]
+    pub fn id(&self) -> &SecretId {
+        &self.id
+    }
+
+    /// The number of this value.
+    #[must_use]
+    pub fn version(&self) -> SecretVersion {
+        self.version
+    }
+
+    /// The wrapped document key and the master key it names.
+    #[must_use]
+    pub fn wrapped_key(&self) -> &WrappedKey {
+        &self.wrapped_key
+    }
+
+    pub(crate) fn sealed(&self) -> Result<Sealed<'_>> {
+        Sealed::parse(&self.iv, &self.value)
+    }
+
+    pub(crate) fn encoded_metadata(&self) -> Option<&[u8]> {
+        self.metadata.as_deref()
+    }
+
+    pub(crate) fn idempotency_token(&self) -> Result<Option<String>> {
+        Ok(self.decoded_metadata()?.1)
+    }
+
+    fn decoded_metadata(&self) -> Result<(Metadata, Option<String>)> {
+        self.metadata.as_deref().map_or_else(|| Ok((Metadata::new(), None)), metadata::decode)
+    }
+
+    /// What a listing says of it.
+    pub(crate) fn info(&self, revision: Revision) -> Result<SecretInfo> {
+        Ok(SecretInfo {
+            id: self.id.clone(),
+            version: self.version,
+            revision,
+            master_key_id: self.wrapped_key.master_key_id().clone(),
+            format: self.format()?,
+            created_at: self.created_at.and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms))),
+            metadata: self.decoded_metadata()?.0,
+        })
+    }
+
+    /// By the size of the initialisation vector, also where the value itself is of a later release.
+    fn format(&self) -> Result<Format> {
+        match self.iv.len() {
+            super::legacy::IV_BYTES => Ok(Format::Zero),
+            super::format::NONCE_BYTES => Ok(Format::One),
+            _ => Err(Error::integrity()),
+        }
+    }
+}
+
+/// The number a record carries. Only format 0 may carry none.
+pub(crate) fn stored_version(record: &Record) -> Result<SecretVersion> {
+    match record.get(VERSION) {
+        Some(Value::Number(number)) => SecretVersion::new(*number).map_err(|_| Error::integrity()),
+        Some(_) => Err(Error::integrity()),
+        None if record.bytes(INITIALISATION_VECTOR).is_some_and(|iv| iv.len() == super::legacy::IV_BYTES) => {
+            Ok(SecretVersion::UNVERSIONED)
+        }
+        None => Err(Error::integrity()),
+    }
+}
+
+/// The full name a record found in a partition is stored under, as lenient as reads are.
+pub(crate) fn stored_id(application: &ApplicationName, sort: &Arc<str>) -> Result<SecretId> {
+    let name = SecretName::lenient(Arc::clone(sort)).map_err(|_| Error::integrity())?;
+    Ok(SecretId::new(application.clone(), name))
+}
+
+fn optional<T>(record: &Record, name: &str, read: impl Fn(&Record, &str) -> Option<T>) -> Result<Option<T>> {
+    match (record.get(name), read(record, name)) {
+        (None, _) => Ok(None),
+        (Some(_), Some(value)) => Ok(Some(value)),
+        (Some(_), None) => Err(Error::integrity()),
+    }
+}
+
+fn milliseconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

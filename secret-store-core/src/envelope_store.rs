@@ -1,0 +1,185 @@
+//! Key provider × persistence → secret store.
+
+mod config;
+mod high_water;
+mod key_cache;
+mod layout;
+mod open;
+mod read;
+mod repair;
+mod retry;
+mod seal;
+mod state;
+mod write;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use config::{ApplicationConfig, EnvelopeStoreBuilder, HistoryRetention, Legacy};
+pub use seal::ProtectOptions;
+
+use crate::clock::Clock;
+use crate::envelope::protected::ProtectedSecret;
+use crate::error::{Error, Result};
+use crate::id::{ApplicationName, SecretId};
+use crate::key_provider::KeyProvider;
+use crate::persistence::{Page, Persistence};
+use crate::secret::{Secret, SecretInfo, SecretValue};
+use crate::store::{DeleteOptions, GetOptions, ListOptions, PutOptions, SecretStore};
+use config::Config;
+use high_water::HighWaterMarks;
+use key_cache::KeyCache;
+
+/// The secret store: envelope encryption over any [`KeyProvider`] and any [`Persistence`].
+///
+/// Every version of every secret is sealed under a document key of its own, used once, which the key provider wraps under a
+/// master key; both stand in one record. Cheap to clone: clones share everything.
+///
+/// What the database says is checked against this configuration, which is the outer bound: a forged record is refused, never
+/// obeyed. A get is one `load` and, unless the key is cached, one unwrap; a put is one `load_many`, one generated key, one
+/// `commit`.
+///
+/// ```
+/// # async fn example(
+/// #     keys: std::sync::Arc<dyn secret_store_core::KeyProvider>,
+/// #     records: std::sync::Arc<dyn secret_store_core::Persistence>,
+/// # ) -> secret_store_core::Result<()> {
+/// use secret_store_core::{EnvelopeStore, SecretStoreExt};
+///
+/// let store = EnvelopeStore::builder(keys, records).store_id("prod").master_key("main").build()?;
+/// let app = store.application("YourApp.Production")?;
+/// app.put("MainDb", "hunter2").await?;
+/// assert_eq!(app.get("MainDb").await?.text()?, "hunter2");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct EnvelopeStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    keys: Arc<dyn KeyProvider>,
+    records: Arc<dyn Persistence>,
+    clock: Arc<dyn Clock>,
+    config: Config,
+    cache: KeyCache,
+    marks: HighWaterMarks,
+}
+
+impl fmt::Debug for EnvelopeStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnvelopeStore")
+            .field("store_id", &self.inner.config.store_id)
+            .field("keys", &self.inner.keys)
+            .field("records", &self.inner.records)
+            .finish_non_exhaustive()
+    }
+}
+
+impl EnvelopeStore {
+    /// Begins to configure a store; [`EnvelopeStoreBuilder`] says what must be given.
+    pub fn builder(keys: Arc<dyn KeyProvider>, records: Arc<dyn Persistence>) -> EnvelopeStoreBuilder {
+        EnvelopeStoreBuilder::new(keys, records)
+    }
+
+    /// Reads and reserves the next version, and seals a value for it, without storing it.
+    ///
+    /// # Errors
+    ///
+    /// As [`SecretStore::put_with`], before its commit.
+    pub async fn protect(&self, id: &SecretId, value: SecretValue, options: ProtectOptions) -> Result<ProtectedSecret> {
+        self.inner.protect(id, &value, options).await.map_err(|error| named(error, "protect", id))
+    }
+
+    /// Opens a protected secret, wherever it was kept. Neither rollback marks nor the persistence are consulted.
+    ///
+    /// # Errors
+    ///
+    /// As [`SecretStore`] says of reads.
+    pub async fn unprotect(&self, protected: &ProtectedSecret) -> Result<Secret> {
+        let revision = crate::persistence::Revision::new("");
+        self.inner.open(protected, revision).await.map_err(|error| named(error, "unprotect", protected.id()))
+    }
+
+    /// Stores a protected secret, if it is still the next version of its secret.
+    ///
+    /// One made by [`protect`](Self::protect) insists on the state that was found then. One that came from elsewhere must have a
+    /// higher version than the store has seen of its name. Saving the very same one again is a success.
+    ///
+    /// # Errors
+    ///
+    /// [`Conflict`](crate::ErrorKind::Conflict) when another version came first; otherwise as [`SecretStore`] says of writes.
+    pub async fn save(&self, protected: &ProtectedSecret) -> Result<SecretInfo> {
+        self.inner.save(protected).await.map_err(|error| named(error, "save", protected.id()))
+    }
+
+    /// Accepts that the database holds an older version of a secret than this process has seen, after a restore.
+    /// Answers what it holds now (it must be authentic), or `None` where it holds nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`SecretStore`] says of reads.
+    pub async fn accept_rollback(&self, id: &SecretId) -> Result<Option<SecretInfo>> {
+        self.inner.accept_rollback(id).await.map_err(|error| named(error, "accept rollback", id))
+    }
+
+    /// Makes a secret writable again whose history contradicts its current record (after a restore of some records): its current
+    /// value becomes a new version above every number that was ever seen. Answers `None` where there is no current value;
+    /// then only the last number is set right. Needs the right to read and to write. Does nothing to a secret that is in order.
+    ///
+    /// # Errors
+    ///
+    /// As [`SecretStore`] says of reads and writes.
+    pub async fn repair(&self, id: &SecretId) -> Result<Option<SecretInfo>> {
+        self.inner.repair(id).await.map_err(|error| named(error, "repair", id))
+    }
+
+    /// Forgets all cached document keys at once and wipes them.
+    pub fn purge_keys(&self) {
+        self.inner.cache.purge();
+    }
+
+    /// Wipes cached document keys whose time is over. Reads do this by and by; an idle process calls it from a timer to hold no
+    /// key longer than the configured time.
+    pub fn sweep_keys(&self) {
+        self.inner.cache.sweep(self.inner.clock.monotonic());
+    }
+}
+
+#[async_trait]
+impl SecretStore for EnvelopeStore {
+    async fn get_with(&self, id: &SecretId, options: GetOptions) -> Result<Secret> {
+        self.inner.get(id, &options).await.map_err(|error| named(error, "get", id))
+    }
+
+    async fn put_with(&self, id: &SecretId, value: SecretValue, options: PutOptions) -> Result<SecretInfo> {
+        self.inner.put(id, &value, &options).await.map_err(|error| named(error, "put", id))
+    }
+
+    async fn delete_with(&self, id: &SecretId, options: DeleteOptions) -> Result<()> {
+        self.inner.delete(id, &options.precondition).await.map_err(|error| named(error, "delete", id))
+    }
+
+    async fn list_with(&self, application: &ApplicationName, options: ListOptions) -> Result<Page<SecretInfo>> {
+        self.inner.list(application, &options).await.map_err(|error| error.with_operation("list"))
+    }
+
+    async fn history_with(&self, id: &SecretId, options: ListOptions) -> Result<Page<SecretInfo>> {
+        self.inner.history(id, &options).await.map_err(|error| named(error, "history", id))
+    }
+
+    async fn get_many_with(&self, ids: &[SecretId], options: GetOptions) -> Result<Vec<Secret>> {
+        self.inner.get_many(ids, &options).await.map_err(|error| error.with_operation("get many"))
+    }
+
+    async fn get_all_with(&self, application: &ApplicationName, options: GetOptions) -> Result<Vec<Secret>> {
+        self.inner.get_all(application, &options).await.map_err(|error| error.with_operation("get all"))
+    }
+}
+
+fn named(error: Error, operation: &'static str, id: &SecretId) -> Error {
+    error.with_operation(operation).with_secret(id)
+}

@@ -1,0 +1,142 @@
+//! What an operator does after a restore, and about records that cannot be read.
+
+use std::num::NonZeroUsize;
+
+use super::retry::Retry;
+use super::state::State;
+use super::{Inner, layout};
+use crate::envelope::Format;
+use crate::envelope::protected::{ProtectedSecret, stored_version};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{SecretId, SecretVersion};
+use crate::persistence::{Consistency, Precondition, Write};
+use crate::secret::{Secret, SecretInfo};
+use crate::store::PutOptions;
+
+impl Inner {
+    pub(super) async fn accept_rollback(&self, id: &SecretId) -> Result<Option<SecretInfo>> {
+        let Some(secret) = self.read_current(id).await? else {
+            self.marks.set(id, SecretVersion::UNVERSIONED);
+            return Ok(None);
+        };
+        self.marks.set(id, secret.info().version);
+        Ok(Some(secret.info().clone()))
+    }
+
+    /// Reads the current record as it is, whatever was seen before.
+    async fn read_current(&self, id: &SecretId) -> Result<Option<Secret>> {
+        let Some(stored) = self.records.load(&layout::current(id), Consistency::Strong).await? else { return Ok(None) };
+        let protected = ProtectedSecret::from_record(id, &stored.record)?;
+        self.open(&protected, stored.revision).await.map(Some)
+    }
+
+    pub(super) async fn repair(&self, id: &SecretId) -> Result<Option<SecretInfo>> {
+        id.check_writable()?;
+        let mut retry = Retry::new();
+        loop {
+            match self.try_repair(id).await {
+                Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Contention) => {
+                    retry.wait(&*self.clock, error).await?;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn try_repair(&self, id: &SecretId) -> Result<Option<SecretInfo>> {
+        let state = self.unchecked_state(id).await?;
+        let highest = self.highest_elsewhere(id, &state).await?;
+        let Some(stored) = &state.current else {
+            self.raise_last_version(id, &state, highest).await?;
+            self.marks.set(id, SecretVersion::UNVERSIONED);
+            return Ok(None);
+        };
+        let protected = ProtectedSecret::from_record(id, &stored.record)?;
+        let secret = self.open(&protected, stored.revision.clone()).await?;
+        let in_order = protected.version() == SecretVersion::UNVERSIONED || protected.version() > highest;
+        if in_order {
+            self.marks.set(id, protected.version());
+            return Ok(Some(secret.info().clone()));
+        }
+        self.renumber(id, &state, secret, highest).await.map(Some)
+    }
+
+    /// Stores the current value again, above every number. Its old record goes to the history if that slot is free.
+    async fn renumber(
+        &self,
+        id: &SecretId,
+        state: &State,
+        secret: Secret,
+        highest: SecretVersion,
+    ) -> Result<SecretInfo> {
+        let options = PutOptions::default().with_metadata(secret.info().metadata.clone());
+        let value = secret.into_value();
+        let mut draft = self.draft(id, &value, &options)?;
+        draft.format = Format::One;
+        let protected = self.seal_format_1(&draft, highest.next()?).await?;
+        let mut writes = vec![Write::put(layout::current(id), protected.to_record(), state.current_unchanged())];
+        if let (Some(stored), Some(version)) = (&state.current, state.outgoing_version()?) {
+            let slot = layout::outgoing(id, version);
+            if self.records.load(&slot, Consistency::Strong).await?.is_none() {
+                writes.push(Write::put(slot, (*stored.record).clone(), Precondition::Absent));
+            }
+        }
+        let revision = self.records.commit(writes).await?.into_iter().next().flatten();
+        self.marks.set(id, protected.version());
+        protected
+            .info(revision.ok_or_else(|| Error::new(ErrorKind::Unavailable, "the persistence answered no revision"))?)
+    }
+
+    /// Current and last-version record in the order in which a delete between the two does no harm, without judging them.
+    async fn unchecked_state(&self, id: &SecretId) -> Result<State> {
+        let current = self.records.load(&layout::current(id), Consistency::Strong).await?;
+        Ok(State { current, last: self.records.load(&layout::last_version(id), Consistency::Strong).await? })
+    }
+
+    /// The highest number known from anywhere but the current record.
+    async fn highest_elsewhere(&self, id: &SecretId, state: &State) -> Result<SecretVersion> {
+        let newest = layout::history(id).with_limit(NonZeroUsize::MIN).with_consistency(Consistency::Strong);
+        let mut highest = SecretVersion::UNVERSIONED;
+        for (_, stored) in self.records.list(&newest).await?.items {
+            highest = highest.max(stored_version(&stored.record)?);
+        }
+        if let Some(last) = &state.last {
+            highest = highest.max(layout::parse_last_version(&last.record)?);
+        }
+        // A mark may stand one above the version that a delete seen here removed: as a bound it is as good.
+        let seen = self.marks.of(id).lowest;
+        let current = state.current_version().ok().flatten();
+        Ok(if current == Some(seen) { highest } else { highest.max(seen) })
+    }
+
+    async fn raise_last_version(&self, id: &SecretId, state: &State, highest: SecretVersion) -> Result<()> {
+        let last = state.last.as_ref().map(|last| layout::parse_last_version(&last.record)).transpose()?;
+        if highest <= last.unwrap_or(SecretVersion::UNVERSIONED) {
+            return Ok(());
+        }
+        let writes = vec![
+            Write::check(layout::current(id), Precondition::Absent),
+            Write::put(layout::last_version(id), layout::last_version_record(highest), state.last_unchanged()),
+        ];
+        self.records.commit(writes).await.map(drop)
+    }
+
+    /// Deletes a current record that lacks what every record has. Nobody can open it, so nothing is lost; its number is unknown,
+    /// so the last number goes above all that are known.
+    pub(super) async fn delete_malformed(&self, id: &SecretId, precondition: &Precondition) -> Result<()> {
+        let state = self.unchecked_state(id).await?;
+        if state.current_version().is_ok() {
+            // Not this record is malformed, or no longer.
+            return Err(Error::integrity());
+        }
+        state.check(precondition)?;
+        let highest = self.highest_elsewhere(id, &state).await?.next()?;
+        let writes = vec![
+            Write::delete(layout::current(id), state.current_unchanged()),
+            Write::put(layout::last_version(id), layout::last_version_record(highest), state.last_unchanged()),
+        ];
+        self.records.commit(writes).await?;
+        self.marks.set(id, highest.next()?);
+        Ok(())
+    }
+}

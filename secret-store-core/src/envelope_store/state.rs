@@ -1,0 +1,125 @@
+//! What a write finds: the current record and the last number, and what follows from them.
+
+use super::{Inner, layout};
+use crate::envelope::protected::{Reservation, stored_version};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{SecretId, SecretVersion};
+use crate::persistence::{Consistency, Precondition, Stored};
+
+/// The state of one secret.
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    pub(super) current: Option<Stored>,
+    pub(super) last: Option<Stored>,
+}
+
+impl From<&Reservation> for State {
+    fn from(reservation: &Reservation) -> Self {
+        Self { current: reservation.current.clone(), last: reservation.last.clone() }
+    }
+}
+
+impl State {
+    /// The number of the current record, if there is one; 0 in format 0.
+    pub(super) fn current_version(&self) -> Result<Option<SecretVersion>> {
+        self.current.as_ref().map(|stored| stored_version(&stored.record)).transpose()
+    }
+
+    /// The last-version record's number; 0 where there is none.
+    fn last_version(&self) -> Result<SecretVersion> {
+        let last = self.last.as_ref().map(|stored| layout::parse_last_version(&stored.record)).transpose()?;
+        Ok(last.unwrap_or(SecretVersion::UNVERSIONED))
+    }
+
+    /// The number under which the current record moves to the history. One in format 0 takes the next free number.
+    pub(super) fn outgoing_version(&self) -> Result<Option<SecretVersion>> {
+        match self.current_version()? {
+            Some(SecretVersion::UNVERSIONED) => Ok(Some(self.last_version()?.next()?)),
+            version => Ok(version),
+        }
+    }
+
+    /// The number of the next version: above everything that was ever used.
+    pub(super) fn next_version(&self) -> Result<SecretVersion> {
+        let outgoing = self.outgoing_version()?.unwrap_or(SecretVersion::UNVERSIONED);
+        outgoing.max(self.last_version()?).next()
+    }
+
+    /// Whether the last-version record decides the next number, so that a write must check that it is unchanged.
+    pub(super) fn depends_on_last(&self) -> Result<bool> {
+        Ok(self.current_version()?.is_none_or(|version| version == SecretVersion::UNVERSIONED))
+    }
+
+    /// A condition that holds as long as the current record is as it was found.
+    pub(super) fn current_unchanged(&self) -> Precondition {
+        unchanged(self.current.as_ref())
+    }
+
+    /// A condition that holds as long as the last-version record is as it was found.
+    pub(super) fn last_unchanged(&self) -> Precondition {
+        unchanged(self.last.as_ref())
+    }
+
+    /// Refuses a caller's precondition that does not hold.
+    pub(super) fn check(&self, precondition: &Precondition) -> Result<()> {
+        let current = self.current.as_ref().map(|stored| &stored.revision);
+        if precondition.holds(current) { Ok(()) } else { Err(Error::conflict(0, current.cloned())) }
+    }
+
+    /// Refuses to put format 0 where format 1 was: the versions of this name would begin again.
+    pub(super) fn check_never_in_format_1(&self) -> Result<()> {
+        if self.last.is_none()
+            && self.current_version()?.unwrap_or(SecretVersion::UNVERSIONED) == SecretVersion::UNVERSIONED
+        {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            "this name has held a secret in format 1: configure the application with `Legacy::Read` to write format 1",
+        ))
+    }
+
+    /// Whether the state is older than one that was seen before the read began.
+    fn is_older_than(&self, lowest: SecretVersion) -> Result<bool> {
+        Ok(match self.current_version()? {
+            Some(version) => version < lowest,
+            None => self.next_version()? < lowest,
+        })
+    }
+}
+
+fn unchanged(stored: Option<&Stored>) -> Precondition {
+    stored.map_or(Precondition::Absent, |stored| Precondition::Revision(stored.revision.clone()))
+}
+
+impl Inner {
+    /// Reads what a write of a secret must know: one round trip.
+    pub(super) async fn state(&self, id: &SecretId) -> Result<State> {
+        let mark = self.marks.of(id);
+        let keys = [layout::current(id), layout::last_version(id)];
+        let mut found = self.records.load_many(&keys, Consistency::Strong).await?;
+        let (Some(last), Some(current), true) = (found.pop(), found.pop(), found.is_empty()) else {
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                "the persistence answered another number of records than asked",
+            ));
+        };
+        let state = State { current, last };
+        if !state.is_older_than(mark.lowest)? {
+            return Ok(state);
+        }
+        // The two records may be of different moments. Read in this order, a delete in between cannot look like a rollback.
+        let [current, last] = &keys;
+        let current = self.records.load(current, Consistency::Strong).await?;
+        let state = State { current, last: self.records.load(last, Consistency::Strong).await? };
+        if state.is_older_than(mark.lowest)? { Err(rollback_detected()) } else { Ok(state) }
+    }
+}
+
+pub(super) fn rollback_detected() -> Error {
+    Error::new(
+        ErrorKind::RollbackDetected,
+        "the database holds an older state than was seen before: after a restore, accept it with `accept_rollback` and, \
+         if writes are refused still, `repair`",
+    )
+}

@@ -1,0 +1,296 @@
+//! Puts, saves and deletes: one commit each, conditioned on the state they were made for.
+
+use super::config::{HistoryRetention, Legacy};
+use super::retry::Retry;
+use super::state::{State, rollback_detected};
+use super::{Inner, layout};
+use crate::envelope::Format;
+use crate::envelope::protected::ProtectedSecret;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{SecretId, SecretVersion};
+use crate::persistence::{Consistency, Precondition, Revision, Stored, Write};
+use crate::record::{Record, Value};
+use crate::secret::{SecretInfo, SecretValue};
+use crate::store::PutOptions;
+
+/// The position of the history write in every commit that has one.
+const HISTORY_WRITE: usize = 1;
+/// How many versions an idempotency token is looked for in.
+const TOKEN_WINDOW: std::num::NonZeroUsize = std::num::NonZeroUsize::new(32).expect("not zero");
+
+/// The record that a write moves to the history, and under which number.
+struct Outgoing {
+    version: SecretVersion,
+    record: Record,
+}
+
+impl Inner {
+    pub(super) async fn put(&self, id: &SecretId, value: &SecretValue, options: &PutOptions) -> Result<SecretInfo> {
+        let draft = self.draft(id, value, options)?;
+        let mut retry = Retry::new();
+        loop {
+            let state = self.state(id).await?;
+            if let Some(token) = options.idempotency_token.as_deref()
+                && let Some(info) = self.find_token(id, token, &state).await?
+            {
+                return Ok(info);
+            }
+            state.check(&options.precondition)?;
+            // A new document key each time: the version is part of what it seals.
+            let protected = self.seal(&draft, &state).await?;
+            match self.commit_put(&state, &protected).await {
+                Err(error) if is_race(&error) => retry.wait(&*self.clock, error).await?,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    pub(super) async fn save(&self, protected: &ProtectedSecret) -> Result<SecretInfo> {
+        self.check_savable(protected)?;
+        let mut retry = Retry::new();
+        loop {
+            let state = match &protected.reservation {
+                Some(reservation) => State::from(&**reservation),
+                None => self.state(protected.id()).await?,
+            };
+            let outcome = match self.check_is_next(&state, protected) {
+                Ok(()) => self.commit_put(&state, protected).await,
+                Err(error) => Err(error),
+            };
+            match outcome {
+                Err(error) if error.kind() == ErrorKind::Contention => retry.wait(&*self.clock, error).await?,
+                Err(error) if error.kind() == ErrorKind::Conflict => return self.recognise(protected, error).await,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn check_savable(&self, protected: &ProtectedSecret) -> Result<()> {
+        let id = protected.id();
+        id.check_writable()?;
+        self.config.wrapping_key(id.application(), Some(protected.wrapped_key().master_key_id()), &*self.keys)?;
+        let legacy = self.config.application(id.application()).legacy;
+        match protected.sealed()?.format() {
+            Format::Zero if legacy != Legacy::ReadWrite => Err(Error::new(
+                ErrorKind::Unsupported,
+                "the secret is in format 0: configure the application with `Legacy::ReadWrite` to store it",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_is_next(&self, state: &State, protected: &ProtectedSecret) -> Result<()> {
+        let is_next = if protected.version() == SecretVersion::UNVERSIONED {
+            state.check_never_in_format_1()?;
+            true
+        } else {
+            protected.version() >= state.next_version()?
+        };
+        if is_next {
+            Ok(())
+        } else {
+            Err(Error::conflict(0, state.current.as_ref().map(|stored| stored.revision.clone())))
+        }
+    }
+
+    /// Stores a new current record, moving the one it replaces to the history.
+    async fn commit_put(&self, state: &State, protected: &ProtectedSecret) -> Result<SecretInfo> {
+        let id = protected.id();
+        let in_format_1 = protected.version() != SecretVersion::UNVERSIONED;
+        let outgoing = if in_format_1 { self.outgoing(id, state)? } else { None };
+        let put = Write::put(layout::current(id), protected.to_record(), state.current_unchanged());
+        let mut others = Vec::with_capacity(2);
+        if state.depends_on_last()? {
+            others.push(Write::check(layout::last_version(id), state.last_unchanged()));
+        }
+        others.extend(self.pruned(id, outgoing.as_ref()));
+        match self.commit_with_history(id, state, put, outgoing.as_ref(), others).await {
+            Ok(revision) => {
+                self.marks.raise(id, protected.version());
+                let revision = revision.ok_or_else(|| {
+                    Error::new(
+                        ErrorKind::Unavailable,
+                        "the persistence answered no revision: the write may have landed",
+                    )
+                })?;
+                protected.info(revision)
+            }
+            Err(error) if error.kind() == ErrorKind::Unavailable => self.recognise(protected, error).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What a write moves to the history, unless nothing is kept.
+    fn outgoing(&self, id: &SecretId, state: &State) -> Result<Option<Outgoing>> {
+        if self.config.history(id.application()) == HistoryRetention::None {
+            return Ok(None);
+        }
+        let (Some(stored), Some(version)) = (&state.current, state.outgoing_version()?) else { return Ok(None) };
+        Ok(Some(Outgoing::new(stored, version)))
+    }
+
+    /// The version that falls out of the retention when another moves in.
+    fn pruned(&self, id: &SecretId, outgoing: Option<&Outgoing>) -> Option<Write> {
+        let HistoryRetention::Versions(kept) = self.config.history(id.application()) else { return None };
+        let number = outgoing?.version.get().checked_sub(kept.get())?;
+        let version = SecretVersion::new(number).ok()?;
+        Some(Write::delete(layout::outgoing(id, version), Precondition::Any))
+    }
+
+    /// Commits the main write, the history write after it, and the others. The history slot may hold the very same record already
+    /// (of a restore, or of an earlier life of this record): that is success. Another record there is a rollback.
+    async fn commit_with_history(
+        &self,
+        id: &SecretId,
+        state: &State,
+        main: Write,
+        outgoing: Option<&Outgoing>,
+        others: Vec<Write>,
+    ) -> Result<Option<Revision>> {
+        let mut history = outgoing.map(|outgoing| outgoing.write(id));
+        loop {
+            let puts_history = matches!(history, Some(Write::Put { .. }));
+            let writes = [main.clone()].into_iter().chain(history.take()).chain(others.iter().cloned()).collect();
+            let error = match self.records.commit(writes).await {
+                Ok(revisions) => return Ok(revisions.into_iter().next().flatten()),
+                Err(error) => error,
+            };
+            let collided = error.kind() == ErrorKind::Conflict && error.failed_write() == Some(HISTORY_WRITE);
+            match outgoing.filter(|_| puts_history && collided) {
+                Some(outgoing) => history = Some(self.already_in_history(id, state, outgoing, error).await?),
+                None => return Err(error),
+            }
+        }
+    }
+
+    /// Finds out what occupies a history slot: the same record, which then only must stay there; another, which is a rollback
+    /// unless the state has changed meanwhile; or nothing any more, which is a race like any other.
+    async fn already_in_history(
+        &self,
+        id: &SecretId,
+        state: &State,
+        outgoing: &Outgoing,
+        error: Error,
+    ) -> Result<Write> {
+        let key = layout::outgoing(id, outgoing.version);
+        let Some(found) = self.records.load(&key, Consistency::Strong).await? else { return Err(error) };
+        if *found.record == outgoing.record {
+            return Ok(Write::check(key, Precondition::Revision(found.revision)));
+        }
+        let current = self.records.load(&layout::current(id), Consistency::Strong).await?;
+        let unchanged = state.current_unchanged().holds(current.as_ref().map(|stored| &stored.revision));
+        Err(if unchanged { rollback_detected() } else { error })
+    }
+
+    /// After an answer that left it open: whether the secret stands there as it was to be written.
+    async fn recognise(&self, protected: &ProtectedSecret, error: Error) -> Result<SecretInfo> {
+        match self.records.load(&layout::current(protected.id()), Consistency::Strong).await {
+            Ok(Some(stored)) if *stored.record == protected.to_record() => {
+                self.marks.raise(protected.id(), protected.version());
+                protected.info(stored.revision)
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// The version that an earlier try of the same put made, if it is among the newest.
+    async fn find_token(&self, id: &SecretId, token: &str, state: &State) -> Result<Option<SecretInfo>> {
+        let carries = |stored: &Stored| -> Result<Option<SecretInfo>> {
+            let protected = ProtectedSecret::from_record(id, &stored.record)?;
+            let found = protected.idempotency_token()?.as_deref() == Some(token);
+            if found { protected.info(stored.revision.clone()).map(Some) } else { Ok(None) }
+        };
+        if let Some(current) = &state.current
+            && let Some(info) = carries(current)?
+        {
+            return Ok(Some(info));
+        }
+        if state.current.is_none() && state.last.is_none() {
+            return Ok(None);
+        }
+        let query = layout::history(id).with_limit(TOKEN_WINDOW).with_consistency(Consistency::Strong);
+        for (_, stored) in &self.records.list(&query).await?.items {
+            if let Some(info) = carries(stored)? {
+                return Ok(Some(info));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) async fn delete(&self, id: &SecretId, precondition: &Precondition) -> Result<()> {
+        if *precondition == Precondition::Absent {
+            return Err(Error::invalid_input("a delete on the condition that nothing is there would delete nothing"));
+        }
+        let mut retry = Retry::new();
+        loop {
+            let outcome = match self.state(id).await {
+                Ok(state) if state.current.is_none() => return Err(Error::not_found()),
+                Ok(state) => {
+                    state.check(precondition)?;
+                    self.commit_delete(id, &state).await
+                }
+                Err(error) if error.kind() == ErrorKind::Integrity => self.delete_malformed(id, precondition).await,
+                Err(error) => return Err(error),
+            };
+            match outcome {
+                Err(error) if is_race(&error) => retry.wait(&*self.clock, error).await?,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn commit_delete(&self, id: &SecretId, state: &State) -> Result<()> {
+        let main = Write::delete(layout::current(id), state.current_unchanged());
+        let Some(version) = self.number_to_keep(id, state)? else {
+            return self.records.commit(vec![main]).await.map(drop);
+        };
+        let outgoing = self.outgoing(id, state)?;
+        let record = layout::last_version_record(version);
+        let mut others = vec![Write::put(layout::last_version(id), record.clone(), state.last_unchanged())];
+        others.extend(self.pruned(id, outgoing.as_ref()));
+        match self.commit_with_history(id, state, main, outgoing.as_ref(), others).await {
+            Err(error) if error.kind() == ErrorKind::Unavailable => self.recognise_delete(id, &record, error).await?,
+            outcome => drop(outcome?),
+        }
+        // From now on only a version above the deleted one is acceptable.
+        self.marks.raise(id, version.next()?);
+        Ok(())
+    }
+
+    /// The number that a delete must not let be used again. Format 0 has none as long as the original writes too, and under names
+    /// that only the original could write.
+    fn number_to_keep(&self, id: &SecretId, state: &State) -> Result<Option<SecretVersion>> {
+        let shared = self.config.application(id.application()).legacy == Legacy::ReadWrite;
+        let unnumbered = state.current_version()? == Some(SecretVersion::UNVERSIONED);
+        if id.check_writable().is_err() || (unnumbered && shared) {
+            return Ok(None);
+        }
+        state.outgoing_version()
+    }
+
+    async fn recognise_delete(&self, id: &SecretId, last: &Record, error: Error) -> Result<()> {
+        let gone = matches!(self.records.load(&layout::current(id), Consistency::Strong).await, Ok(None));
+        let stored = self.records.load(&layout::last_version(id), Consistency::Strong).await;
+        let counted = matches!(stored, Ok(Some(stored)) if *stored.record == *last);
+        if gone && counted { Ok(()) } else { Err(error) }
+    }
+}
+
+impl Outgoing {
+    /// A format-0 record gets its number now.
+    fn new(stored: &Stored, version: SecretVersion) -> Self {
+        use crate::envelope::protected::attribute::VERSION;
+        let mut record = (*stored.record).clone();
+        record.set(VERSION, Value::Number(version.get()));
+        Self { version, record }
+    }
+
+    fn write(&self, id: &SecretId) -> Write {
+        Write::put(layout::outgoing(id, self.version), self.record.clone(), Precondition::Absent)
+    }
+}
+
+/// A lost race, after which everything is read again. A caller's precondition is then checked against what is read.
+fn is_race(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Contention)
+}
