@@ -14,7 +14,7 @@
 
 mod key_provider;
 
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub use key_provider::fuzzing;
 pub use key_provider::{

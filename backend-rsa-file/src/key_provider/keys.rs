@@ -85,14 +85,16 @@ impl<R: RsaOps> Keys<R> {
         let signer = self.signer.as_ref().map_err(|why| unavailable(why.clone()))?;
         context.check_key_bytes(key.expose_secret().len())?;
         let bytes = if context.is_legacy() {
-            let ciphertext = R::encrypt(&master.encrypting, OaepHash::Sha1, "", key.expose_secret()).map_err(failed)?;
+            let ciphertext =
+                R::encrypt(&master.encrypting, OaepHash::Sha1, b"", key.expose_secret()).map_err(failed)?;
             let message = LegacySegment::message(id.as_str(), &ciphertext);
             let signature = R::sign(&signer.key, Scheme::Pkcs1Sha512, &message).map_err(failed)?;
             LegacySegment::encode(id.as_str(), &message, &signature)
         } else {
             let binding = binding(context)?;
-            let ciphertext = R::encrypt(&master.encrypting, OaepHash::Sha256, &binding.label(), key.expose_secret())
-                .map_err(failed)?;
+            let ciphertext =
+                R::encrypt(&master.encrypting, OaepHash::Sha256, binding.label().as_bytes(), key.expose_secret())
+                    .map_err(failed)?;
             let message = binding.message(id, &signer.id, &ciphertext);
             let signature = R::sign(&signer.key, Scheme::PssSha512, &message).map_err(failed)?;
             Wrap { signing_key_id: signer.id.clone(), ciphertext: &ciphertext, signature: &signature }.to_bytes()
@@ -108,12 +110,12 @@ impl<R: RsaOps> Keys<R> {
         let clear = if context.is_legacy() {
             let segment = LegacySegment::parse(key.as_bytes())?;
             self.verify_legacy(&segment, id)?;
-            master.decrypt(id, OaepHash::Sha1, "", segment.ciphertext)?
+            master.decrypt(id, OaepHash::Sha1, b"", segment.ciphertext)?
         } else {
             let binding = binding(context)?;
             let wrap = Wrap::parse(key.as_bytes())?;
             self.verify(&wrap, id, &binding)?;
-            master.decrypt(id, OaepHash::Sha256, &binding.label(), wrap.ciphertext)?
+            master.decrypt(id, OaepHash::Sha256, binding.label().as_bytes(), wrap.ciphertext)?
         };
         context.check_key_bytes(clear.len())?;
         DocumentKey::from_bytes(&clear)
@@ -153,7 +155,7 @@ impl<R: RsaOps> MasterKey<R> {
         &self,
         id: &MasterKeyId,
         hash: OaepHash,
-        label: &str,
+        label: &[u8],
         ciphertext: &[u8],
     ) -> Result<zeroize::Zeroizing<Vec<u8>>> {
         let key =

@@ -71,7 +71,8 @@ pub(crate) fn parse(pem: &[u8], passphrase: Option<&SecretValue>, origin: &str, 
         "PRIVATE KEY" => from_pkcs8(&der, origin).map(Key::Private),
         "RSA PRIVATE KEY" => from_pkcs1(&der, origin).map(Key::Private),
         "ENCRYPTED PRIVATE KEY" => {
-            let encrypted = EncryptedPrivateKeyInfoRef::try_from(&der[..]).map_err(|_| malformed(origin))?;
+            let encrypted =
+                EncryptedPrivateKeyInfoRef::try_from(&der[..]).map_err(|_| passphrase::unsupported(origin))?;
             let clear = passphrase::decrypt(&encrypted, passphrase, origin, cost)?;
             // The padding of a wrong passphrase is right once in 256 times: what comes out then is no key.
             from_pkcs8(&clear, origin).map(Key::Private).map_err(|error| match error.kind() {

@@ -58,12 +58,12 @@ pub(crate) trait RsaOps: 'static {
     fn verifying_key(spki: &[u8]) -> Result<Self::VerifyingKey, Refused>;
 
     /// RSAES-OAEP encryption (RFC 8017 section 7.1.1).
-    fn encrypt(key: &Self::EncryptingKey, hash: OaepHash, label: &str, message: &[u8]) -> Result<Vec<u8>, Refused>;
+    fn encrypt(key: &Self::EncryptingKey, hash: OaepHash, label: &[u8], message: &[u8]) -> Result<Vec<u8>, Refused>;
     /// RSAES-OAEP decryption (RFC 8017 section 7.1.2).
     fn decrypt(
         key: &Self::DecryptingKey,
         hash: OaepHash,
-        label: &str,
+        label: &[u8],
         ciphertext: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, Refused>;
     /// Signs a message (RFC 8017 sections 8.1.1 and 8.2.1).

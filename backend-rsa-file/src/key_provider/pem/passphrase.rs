@@ -79,9 +79,9 @@ pub(super) fn wrong(origin: &str) -> Error {
     Error::new(ErrorKind::KeyUnavailable, format!("{origin} does not open with this passphrase: give the right one"))
 }
 
-fn unsupported(origin: &str) -> Error {
+pub(super) fn unsupported(origin: &str) -> Error {
     flaw(
         origin,
-        "is encrypted in a way that is not supported: encrypt it anew with `openssl pkcs8 -topk8 -v2 aes-256-cbc`",
+        "is damaged or encrypted in a way that is not supported: encrypt it anew with `openssl pkcs8 -topk8 -v2 aes-256-cbc`",
     )
 }

@@ -49,9 +49,9 @@ impl RsaOps for AwsLc {
         })
     }
 
-    fn encrypt(key: &Self::EncryptingKey, hash: OaepHash, label: &str, message: &[u8]) -> Result<Vec<u8>, Refused> {
+    fn encrypt(key: &Self::EncryptingKey, hash: OaepHash, label: &[u8], message: &[u8]) -> Result<Vec<u8>, Refused> {
         let mut ciphertext = vec![0; key.ciphertext_size()];
-        let size = key.encrypt(algorithm(hash), message, &mut ciphertext, Some(label.as_bytes()))?.len();
+        let size = key.encrypt(algorithm(hash), message, &mut ciphertext, Some(label))?.len();
         ciphertext.truncate(size);
         Ok(ciphertext)
     }
@@ -59,11 +59,11 @@ impl RsaOps for AwsLc {
     fn decrypt(
         key: &Self::DecryptingKey,
         hash: OaepHash,
-        label: &str,
+        label: &[u8],
         ciphertext: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, Refused> {
         let mut message = Zeroizing::new(vec![0; key.min_output_size()]);
-        let size = key.decrypt(algorithm(hash), ciphertext, &mut message, Some(label.as_bytes()))?.len();
+        let size = key.decrypt(algorithm(hash), ciphertext, &mut message, Some(label))?.len();
         message.truncate(size);
         Ok(message)
     }

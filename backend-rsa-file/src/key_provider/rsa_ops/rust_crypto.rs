@@ -49,17 +49,17 @@ impl RsaOps for RustCrypto {
         Ok(VerifyingKey { pss: pss::VerifyingKey::new(key.clone()), pkcs1: pkcs1v15::VerifyingKey::new(key) })
     }
 
-    fn encrypt(key: &RsaPublicKey, hash: OaepHash, label: &str, message: &[u8]) -> Result<Vec<u8>, Refused> {
-        key.encrypt(&mut OsRng, padding(hash, label), message).map_err(refused)
+    fn encrypt(key: &RsaPublicKey, hash: OaepHash, label: &[u8], message: &[u8]) -> Result<Vec<u8>, Refused> {
+        key.encrypt(&mut OsRng, padding(hash, label)?, message).map_err(refused)
     }
 
     fn decrypt(
         key: &RsaPrivateKey,
         hash: OaepHash,
-        label: &str,
+        label: &[u8],
         ciphertext: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, Refused> {
-        key.decrypt_blinded(&mut OsRng, padding(hash, label), ciphertext).map(Zeroizing::new).map_err(refused)
+        key.decrypt_blinded(&mut OsRng, padding(hash, label)?, ciphertext).map(Zeroizing::new).map_err(refused)
     }
 
     fn sign(key: &RsaPrivateKey, scheme: Scheme, message: &[u8]) -> Result<Vec<u8>, Refused> {
@@ -94,11 +94,13 @@ impl RsaOps for RustCrypto {
     }
 }
 
-fn padding(hash: OaepHash, label: &str) -> Oaep {
-    match hash {
+/// This crate takes labels that are text and refuses others.
+fn padding(hash: OaepHash, label: &[u8]) -> Result<Oaep, Refused> {
+    let label = std::str::from_utf8(label).map_err(refused)?;
+    Ok(match hash {
         OaepHash::Sha1 => Oaep::new_with_label::<Sha1, _>(label),
         OaepHash::Sha256 => Oaep::new_with_label::<Sha256, _>(label),
-    }
+    })
 }
 
 /// Drops the reason.
