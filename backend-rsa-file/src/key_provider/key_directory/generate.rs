@@ -131,8 +131,13 @@ fn create_directory(path: &Path) -> Result<()> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(|error| unreadable("key directory", path, error))?;
-    check_directory(path)?;
+    match builder.create(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            return Err(unreadable("key directory", path, error));
+        }
+        // A file in its place is said to exist already: the check says what is wrong.
+        Ok(()) | Err(_) => check_directory(path)?,
+    }
     match path.parent() {
         Some(parent) if parent.as_os_str().is_empty() => sync_directory(Path::new(".")),
         Some(parent) => sync_directory(parent),

@@ -38,7 +38,7 @@ fn frozen_wraps_open<R: RsaOps>() {
         let wrapped = WrappedKey::new(master_id(&vector.master_key_id), decode(&vector.wrapped));
         let open = |version| keys.unwrap(&wrapped, &context(&vector.store, &vector.application, &vector.name, version));
         assert_eq!(open(version).expect(&vector.id).expose_secret(), decode(&vector.document_key), "{}", vector.id);
-        assert_eq!(open(version - 1 | 1 << 20).expect_err("another version").kind(), ErrorKind::Integrity);
+        assert_eq!(open(version / 2 + 5).expect_err("another version").kind(), ErrorKind::Integrity);
     }
 }
 

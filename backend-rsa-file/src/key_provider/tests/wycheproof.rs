@@ -90,7 +90,7 @@ fn oaep_sha1<R: RsaOps>() {
 
 fn pss_sha512_with_a_salt_of_64_bytes<R: RsaOps>() {
     let mut counts = Counts::default();
-    let sets = rsa_pss_verify::TestName::all().into_iter().map(|name| rsa_pss_verify::TestSet::load(name));
+    let sets = rsa_pss_verify::TestName::all().into_iter().map(rsa_pss_verify::TestSet::load);
     let groups = sets.flat_map(|set| set.expect("a test set").test_groups);
     let sha512 = HashFunction::Sha2_512;
     for group in groups.filter(|group| group.hash == sha512 && group.mgf_hash == Some(sha512) && group.salt_size == 64)
@@ -120,7 +120,7 @@ fn plain_rsa(pkcs1: &[u8]) -> String {
 
 fn pkcs1_sha512<R: RsaOps>() {
     let mut counts = Counts::default();
-    let sets = rsa_pkcs1_verify::TestName::all().into_iter().map(|name| rsa_pkcs1_verify::TestSet::load(name));
+    let sets = rsa_pkcs1_verify::TestName::all().into_iter().map(rsa_pkcs1_verify::TestSet::load);
     let groups = sets.flat_map(|set| set.expect("a test set").test_groups);
     for group in groups.filter(|group| group.hash == HashFunction::Sha2_512) {
         let key = R::verifying_key(&public_key(&group.pem, group.key_size).spki).expect("a good key");
