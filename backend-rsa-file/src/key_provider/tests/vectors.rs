@@ -42,6 +42,41 @@ fn frozen_wraps_open<R: RsaOps>() {
     }
 }
 
+/// `written.json`: wraps made by this code, opened by Python's `cryptography` when they were frozen.
+#[derive(Deserialize)]
+struct WrittenVectors {
+    wraps: Vec<WrittenWrap>,
+}
+
+#[derive(Deserialize)]
+struct WrittenWrap {
+    kind: String,
+    made_by: String,
+    encryption_key: String,
+    signing_key: String,
+    master_key_id: String,
+    signing_key_id: String,
+    document_key: String,
+    wrapped: String,
+}
+
+fn what_this_code_wrote_opens<R: RsaOps>() {
+    let vectors: WrittenVectors =
+        serde_json::from_str(include_str!("../../../tests/vectors/written.json")).expect("the vectors are JSON");
+    assert_eq!(vectors.wraps.len(), 12);
+    for vector in vectors.wraps {
+        let keys =
+            keys::<R>((&vector.master_key_id, &vector.encryption_key), (&vector.signing_key_id, &vector.signing_key));
+        let context = match &*vector.kind {
+            "sr1" => context("prod", "YourApp.Production", "パスワード / 🔑", 7),
+            _ => EncryptionContext::legacy(),
+        };
+        let wrapped = WrappedKey::new(master_id(&vector.master_key_id), decode(&vector.wrapped));
+        let opened = keys.unwrap(&wrapped, &context).expect(&vector.made_by);
+        assert_eq!(opened.expose_secret(), decode(&vector.document_key), "{} by {}", vector.kind, vector.made_by);
+    }
+}
+
 fn open_legacy<R: RsaOps>(record: &LegacyRecord) -> Result<Vec<u8>> {
     let keys = keys::<R>((&record.master_key_id, &record.encryption_key), ("original", &record.signing_key));
     let wrapped = WrappedKey::new(master_id(&record.master_key_id), decode(&record.protected_document_key));
@@ -84,4 +119,9 @@ fn what_others_made_opens_or_is_refused<R: RsaOps>() {
     }
 }
 
-through_both!(frozen_wraps_open, what_the_original_wrote_opens, what_others_made_opens_or_is_refused);
+through_both!(
+    frozen_wraps_open,
+    what_this_code_wrote_opens,
+    what_the_original_wrote_opens,
+    what_others_made_opens_or_is_refused,
+);
