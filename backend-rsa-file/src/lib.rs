@@ -8,7 +8,8 @@
 //! * `rust-rsa`: RSA by the pure-Rust `rsa` crate, for targets where the former does not build. That crate has
 //!   RUSTSEC-2023-0071, a timing side channel of private-key operations, without a patched release. Every private-key
 //!   operation here is blinded, which mitigates but does not close it: don't use this feature where an attacker can time
-//!   many unwraps or signatures.
+//!   many unwraps or signatures. It also drops the padded document key of an unwrap without wiping it; everything else that
+//!   holds key bytes is wiped.
 //!
 //! Where both are on, `aws-lc` wins. Both read what the other wrote.
 
@@ -20,8 +21,3 @@ pub use key_provider::fuzzing;
 pub use key_provider::{
     GenerateOptions, KeyDirectory, RsaKeyProvider, RsaKeyProviderBuilder, RsaKeySize, SigningKeyId,
 };
-
-#[cfg(not(any(feature = "aws-lc", feature = "rust-rsa")))]
-compile_error!(
-    "secret-store-rsa-file needs an RSA implementation: enable the feature `aws-lc` (the default) or `rust-rsa`"
-);

@@ -37,7 +37,7 @@ pub use generate::{GenerateOptions, RsaKeySize};
 ///
 /// On Unix a private key file is refused when its group or others have any right to it, a public one and the directories when
 /// they may write. The bits of the opened file decide, whoever runs the program; symbolic links are followed, and what
-/// they lead to is what is checked. Elsewhere these checks do not exist: protect the directory by its access list.
+/// they lead to is what is checked, with the directory it lies in. Elsewhere these checks do not exist: protect the directory by its access list.
 ///
 /// # Examples
 ///

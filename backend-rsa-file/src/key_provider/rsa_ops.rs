@@ -14,6 +14,11 @@ pub(crate) type Rsa = aws_lc::AwsLc;
 #[cfg(all(feature = "rust-rsa", not(feature = "aws-lc")))]
 pub(crate) type Rsa = rust_crypto::RustCrypto;
 
+#[cfg(not(any(feature = "aws-lc", feature = "rust-rsa")))]
+compile_error!(
+    "secret-store-rsa-file needs an RSA implementation: enable the feature `aws-lc` (the default) or `rust-rsa`"
+);
+
 /// An RSA computation or a key that the implementation refused. Without a reason: which step failed helps an attacker
 /// (RFC 8017 section 7.1.2, note).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

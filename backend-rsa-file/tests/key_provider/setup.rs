@@ -123,6 +123,19 @@ fn symbolic_links_are_followed_to_what_is_checked() {
     assert_refused(keys.build(), ErrorKind::PermissionDenied, &["mode 644"]);
     keys.remove("elsewhere.pem");
     assert_refused(keys.build(), ErrorKind::KeyUnavailable, &["has neither a file"]);
+    // Whoever may write to the directory of a public key exchanges it.
+    fs::create_dir(keys.path("open")).expect("a directory");
+    keys.put("open/Test.pub.pem", ENC2048_PUBLIC, 0o644);
+    keys.set_mode("open", 0o777);
+    symlink(keys.path("open/Test.pub.pem"), keys.path("encryption/Test.pub.pem")).expect("links");
+    assert_refused(
+        keys.build(),
+        ErrorKind::PermissionDenied,
+        &[&shown(&keys.path("open")), "can be changed by others"],
+    );
+    keys.set_mode("open", 0o755);
+    keys.remove("encryption/Test.pem");
+    keys.build().expect("a public key in a safe place");
 }
 
 #[test]

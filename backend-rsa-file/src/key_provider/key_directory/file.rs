@@ -31,7 +31,14 @@ pub(super) fn read(path: &Path, secrecy: Secrecy) -> Result<Option<Zeroizing<Vec
         return Err(Error::invalid_input(format!("key file {path:?} is no regular file: put a PEM file there")));
     }
     check_file_rights(path, &metadata, secrecy)?;
+    check_where_it_lies(path)?;
     read_bounded(&mut file, path).map(Some)
+}
+
+/// Behind a symbolic link the file lies in another directory than the one already checked.
+fn check_where_it_lies(path: &Path) -> Result<()> {
+    let real = fs::canonicalize(path).map_err(|error| unreadable("key file", path, error))?;
+    real.parent().map_or(Ok(()), check_directory)
 }
 
 /// The buffer has its final size from the start: one that grew would leave key bytes behind.

@@ -68,7 +68,8 @@ impl KeyDirectory {
     /// the public key as PEM.
     ///
     /// Both files appear whole or not at all and are on disk when this returns; a crash between the two leaves
-    /// the private file, which suffices. A dropped call either completes or leaves nothing.
+    /// the private file, which suffices, and a crash before may leave a file `.new-…`, which is never read: remove it. A
+    /// dropped call either completes or leaves nothing.
     ///
     /// # Errors
     ///

@@ -1,7 +1,8 @@
 //! RSA by the pure-Rust `rsa` crate.
 //!
 //! It has RUSTSEC-2023-0071: its private-key operations do not run in constant time. Blinding, which every one of them here
-//! uses, hides from a timer what they work on, yet no release is free of the advisory.
+//! uses, hides from a timer what they work on, yet no release is free of the advisory. Its OAEP decryption drops the padded
+//! message without wiping it.
 
 use rsa::pkcs8::{DecodePrivateKey, EncodePrivateKey, SubjectPublicKeyInfoRef};
 use rsa::rand_core::OsRng;
