@@ -15,10 +15,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use secret_store_core::{
-    Application, Consistency, EnvelopeStore, Error, ErrorKind, ListOptions, Persistence, Precondition, RecordKey,
-    Result, SecretStoreExt, SecretValue, Value, Write,
+    Application, Consistency, EnvelopeStore, Error, ErrorKind, ListOptions, MasterKeyId, Persistence, Precondition,
+    RecordKey, Result, SecretStoreExt, SecretValue, Value, Write,
 };
-use secret_store_memory::{MemoryKeyProvider, MemoryPersistence};
+use secret_store_rsa_file::{DirectoryPersistence, GenerateOptions, KeyDirectory, RsaKeyProvider, SigningKeyId};
+use tempfile::TempDir;
 
 const APPLICATION: &str = "Quickstart.Local";
 /// A secret of this program's own, so that it changes none of yours.
@@ -49,38 +50,72 @@ async fn run() -> std::result::Result<(), Box<dyn StdError>> {
         println!("  -      reads NAME=VALUE lines from standard input");
         return Ok(());
     };
-    let home = Home::open(arguments.dir)?;
+    let home = Home::open(arguments.dir).await?;
     let writer = home.app().await?;
     write(&writer, &arguments.secrets).await?;
     let reader = home.app().await?;
     read(&reader, &arguments.secrets).await?;
     versions(&writer).await?;
-    tamper(&writer, &*home.records).await?;
-    println!("\nDone.");
+    tamper(&writer, &home.records().await?).await?;
+    match home.temporary {
+        Some(_) => println!("\nDone. Everything was in a temporary directory; --dir keeps it."),
+        None => println!("\nDone. Look at the records: they are JSON files in {}", home.path.join("records").display()),
+    }
     Ok(())
 }
 
-/// Where keys and records are.
+/// Where keys and records lie.
 struct Home {
-    keys: Arc<MemoryKeyProvider>,
-    records: Arc<MemoryPersistence>,
+    path: PathBuf,
+    master: MasterKeyId,
+    signer: SigningKeyId,
+    /// Removes the directory at the end, unless one was named.
+    temporary: Option<TempDir>,
 }
 
 impl Home {
-    fn open(_dir: Option<PathBuf>) -> Result<Self> {
-        let keys = MemoryKeyProvider::new().with_generated(&"main".parse()?)?;
-        Ok(Self { keys: Arc::new(keys), records: Arc::default() })
+    async fn open(dir: Option<PathBuf>) -> std::result::Result<Self, Box<dyn StdError>> {
+        let temporary = if dir.is_none() { Some(tempfile::tempdir()?) } else { None };
+        let path = dir.or_else(|| temporary.as_ref().map(|dir| dir.path().to_owned())).unwrap_or_default();
+        let home = Self { path, master: "local-2026".parse()?, signer: "writer-1".parse()?, temporary: temporary };
+        home.make_keys().await?;
+        Ok(home)
+    }
+
+    fn keys(&self) -> KeyDirectory {
+        KeyDirectory::new(self.path.join("keys"))
+    }
+
+    /// Makes the master key, which protects document keys, and the signing key, which says who wrapped them.
+    async fn make_keys(&self) -> Result<()> {
+        println!("Keys in {}", self.keys().path().display());
+        let options = GenerateOptions::default();
+        let made = self.keys().generate_master_key(&self.master, &options).await;
+        report_key(&format!("master key {}", self.master), made)?;
+        let made = self.keys().generate_signing_key(&self.signer, &options).await;
+        report_key(&format!("signing key {}", self.signer), made)
+    }
+
+    async fn records(&self) -> Result<DirectoryPersistence> {
+        DirectoryPersistence::open(self.path.join("records")).await
     }
 
     /// A handle of its own on the application, as another process would open it.
     async fn app(&self) -> Result<App> {
-        let (keys, records) = (Arc::clone(&self.keys), Arc::clone(&self.records));
-        EnvelopeStore::builder(keys, records)
-            .store_id("quickstart")
-            .master_key("main")
-            .build()?
-            .application(APPLICATION)
+        let keys = RsaKeyProvider::builder().directory(self.keys());
+        let keys = keys.master_key(self.master.clone()).signing_key(self.signer.clone()).build().await?;
+        let store = EnvelopeStore::builder(Arc::new(keys), Arc::new(self.records().await?));
+        store.store_id("quickstart").master_key(&self.master).build()?.application(APPLICATION)
     }
+}
+
+fn report_key(what: &str, made: Result<String>) -> Result<()> {
+    match made {
+        Ok(_) => println!("  {what}: 3072 bits of RSA, new"),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => println!("  {what}: is there"),
+        Err(error) => return Err(error),
+    }
+    Ok(())
 }
 
 async fn write(app: &App, secrets: &[(String, SecretValue)]) -> Result<()> {

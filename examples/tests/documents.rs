@@ -105,7 +105,8 @@ fn tests_that_documents_name_exist() {
     }
     for (document, text) in documents() {
         for word in quoted(&text) {
-            let snake = word.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_');
+            let snake =
+                word.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_');
             if snake && word.matches('_').count() >= 2 {
                 assert!(words.contains(word), "{document:?} names {word}, which no code has");
             }
