@@ -34,7 +34,7 @@ fn key_bytes(key: &DocumentKey) -> Result<&[u8; KEY_BYTES]> {
 }
 
 /// The deterministic part, apart so that known answers can be checked.
-pub(super) fn seal_with<A: Aead>(
+pub(crate) fn seal_with<A: Aead>(
     cipher: &A,
     nonce: &[u8; NONCE_BYTES],
     aad: &ValueAad,
