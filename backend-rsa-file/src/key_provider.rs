@@ -10,7 +10,7 @@ use secret_store_core::{
 
 mod builder;
 #[cfg(any(test, feature = "fuzzing"))]
-pub mod fuzzing;
+pub(crate) mod fuzzing;
 mod key_directory;
 mod key_file_name;
 mod keys;

@@ -13,11 +13,11 @@
 //!
 //! Where both are on, `aws-lc` wins. Both read what the other wrote.
 
-mod key_provider;
-
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
-pub use key_provider::fuzzing;
+pub mod fuzzing;
+mod key_provider;
+
 pub use key_provider::{
     GenerateOptions, KeyDirectory, RsaKeyProvider, RsaKeyProviderBuilder, RsaKeySize, SigningKeyId,
 };
