@@ -13,6 +13,9 @@ mod envelope;
 mod envelope_store;
 mod error;
 mod forward;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod id;
 mod key;
 mod key_encryption_key;
