@@ -266,8 +266,7 @@ fn a_token_makes_a_repeated_put_safe() {
 /// One read answers what used to be there. A write notices, a read of an earlier state answers that one or the present.
 #[test]
 fn one_stale_answer_spoils_no_write() {
-    let past = prepared();
-    let keys = past.keys.clone();
+    let keys = prepared().keys;
     for old in [0, 1] {
         for operation in OPERATIONS.iter().filter(|operation| operation.adds.is_some() || operation.deletes) {
             for at in 0.. {

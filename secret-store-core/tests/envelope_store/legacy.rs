@@ -193,7 +193,7 @@ fn names_that_only_the_original_could_write_are_read_and_deleted_but_not_written
             let id = lenient(name);
             world.plant(&current(&id), original(&world, &id, name));
             assert_eq!(wait(store.get(&id)).expect("opens").text().expect("text"), name);
-            assert_eq!(wait(store.get_many(&[id.clone()])).expect("opens").len(), 1);
+            assert_eq!(wait(store.get_many(std::slice::from_ref(&id))).expect("opens").len(), 1);
             assert_eq!(kind(wait(store.put(&id, "v".into()))), ErrorKind::InvalidInput);
             assert_eq!(kind(wait(store.protect(&id, "v".into(), ProtectOptions::default()))), ErrorKind::InvalidInput);
             assert_eq!(kind(wait(store.repair(&id))), ErrorKind::InvalidInput);

@@ -90,7 +90,7 @@ fn what_comes_from_elsewhere_needs_a_higher_number() {
             ProtectedSecret::from_record(&id("Db"), &record).expect("a record")
         })
         .collect();
-    let world = World { keys: elsewhere.keys.clone(), ..World::new() };
+    let world = World { keys: elsewhere.keys, ..World::new() };
     let store = world.store();
     wait(store.save(&versions[1])).expect("into an empty place, with its number");
     assert_eq!(kind(wait(store.save(&versions[0]))), ErrorKind::Conflict);

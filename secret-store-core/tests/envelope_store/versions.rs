@@ -251,7 +251,7 @@ fn a_precondition_holds_or_nothing_is_written() {
     let error = refusal(wait(store.put_with(&id("Db"), "x".into(), on(stale.clone()))));
     assert_eq!((error.kind(), error.revision()), (ErrorKind::Conflict, None), "nothing is there");
     let first = wait(store.put_with(&id("Db"), "1".into(), on(Precondition::Absent))).expect("created");
-    for precondition in [Precondition::Absent, stale.clone()] {
+    for precondition in [Precondition::Absent, stale] {
         let error = refusal(wait(store.put_with(&id("Db"), "x".into(), on(precondition))));
         assert_eq!((error.kind(), error.revision()), (ErrorKind::Conflict, Some(&first.revision)));
     }
@@ -293,7 +293,7 @@ fn slow(world: &World) {
         std::thread::yield_now();
         let n = calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         match call {
-            Call::Commit if n % 3 == 0 => Strike::Before(ErrorKind::Contention),
+            Call::Commit if n.is_multiple_of(3) => Strike::Before(ErrorKind::Contention),
             _ => Strike::Pass,
         }
     });
@@ -414,12 +414,11 @@ fn a_token_is_looked_for_in_the_newest_32_versions() {
 #[test]
 fn a_token_is_found_behind_short_pages() {
     let world = World::new();
-    let store =
-        EnvelopeStore::builder(world.keys.clone(), Arc::new(super::support::ShortPages::new(world.records.clone())))
-            .store_id(super::support::STORE)
-            .master_key(super::support::MAIN)
-            .build()
-            .expect("valid");
+    let store = EnvelopeStore::builder(world.keys.clone(), Arc::new(super::support::ShortPages::new(world.records)))
+        .store_id(super::support::STORE)
+        .master_key(super::support::MAIN)
+        .build()
+        .expect("valid");
     wait(store.put_with(&id("Db"), "1".into(), token("t"))).expect("stored");
     (2..=9).for_each(|n| drop(put(&store, &n.to_string())));
     assert_eq!(wait(store.put_with(&id("Db"), "1".into(), token("t"))).expect("answered").version, version(1));
@@ -449,7 +448,7 @@ fn metadata_is_kept_listed_and_bound() {
     let info = info.expect("stored");
     assert_eq!(info.metadata, metadata);
     assert_eq!(wait(store.get(&id("Db"))).expect("opens").info(), &info);
-    assert_eq!(wait(store.list(id("Db").application())).expect("a page").items, [info.clone()]);
+    assert_eq!(wait(store.list(id("Db").application())).expect("a page").items, std::slice::from_ref(&info));
     put(&store, "without");
     assert!(wait(store.get(&id("Db"))).expect("opens").info().metadata.is_empty());
     assert_eq!(wait(store.history(&id("Db"))).expect("a page").items[0].metadata, metadata);
