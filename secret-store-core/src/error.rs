@@ -268,7 +268,8 @@ mod tests {
         let error = Error::not_found().with_operation("get").with_secret(&id).with_operation("outer");
         assert_eq!(error.to_string(), "get App/a\\u{1b}[2Jb: not found");
         assert_eq!(error.operation(), Some("get"));
-        assert_eq!(Error::integrity().with_operation("unwrap key").to_string(), "unwrap key: integrity check failed");
+        assert_eq!(Error::not_found().with_operation("list").to_string(), "list: not found");
+        assert_eq!(Error::not_found().with_secret(&id).to_string(), "App/a\\u{1b}[2Jb: not found");
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub(crate) struct Reservation {
     pub(crate) current: Option<Stored>,
     /// The record of the last version number.
     pub(crate) last: Option<Stored>,
+    /// The highest number in the history, where it mattered.
+    pub(crate) tail: SecretVersion,
 }
 
 /// Equal when they would be stored as the same record.

@@ -20,42 +20,64 @@ impl HighWaterMarks {
     /// The lowest acceptable version. Take it before the read it is to judge: a mark that a concurrent call raises meanwhile
     /// says nothing about a read that had begun.
     pub(super) fn of(&self, id: &SecretId) -> Mark {
-        let mark = self.marks.as_ref().and_then(|marks| marks.get(id));
-        let lowest = mark.as_ref().map_or(0, |mark| mark.load(Ordering::Acquire));
-        Mark { lowest: SecretVersion::from_stored(lowest), entry: mark }
+        let entry = self.marks.as_ref().and_then(|marks| marks.get(id));
+        let bits = entry.as_ref().map_or(0, |entry| entry.load(Ordering::Acquire));
+        Mark { seen: SecretVersion::from_stored(bits >> 1), deleted: bits & 1 == 1, entry }
     }
 
     /// A version was seen and found authentic.
     pub(super) fn raise(&self, id: &SecretId, version: SecretVersion) {
-        if version == SecretVersion::UNVERSIONED {
-            return;
+        if version != SecretVersion::UNVERSIONED {
+            self.raise_bits(id, seen_bits(version));
         }
+    }
+
+    /// A version was deleted here: from now on only one above it is acceptable.
+    pub(super) fn raise_deleted(&self, id: &SecretId, version: SecretVersion) {
+        self.raise_bits(id, seen_bits(version) | 1);
+    }
+
+    fn raise_bits(&self, id: &SecretId, bits: u64) {
         if let Some(marks) = &self.marks {
             let entry = marks.get_or_insert_with(id, || Ok::<_, std::convert::Infallible>(Arc::default()));
             let Ok(entry) = entry;
-            entry.fetch_max(version.get(), Ordering::AcqRel);
+            entry.fetch_max(bits, Ordering::AcqRel);
         }
     }
 
     /// The operator accepts what is there.
     pub(super) fn set(&self, id: &SecretId, version: SecretVersion) {
         if let Some(marks) = &self.marks {
-            marks.insert(id.clone(), Arc::new(AtomicU64::new(version.get())));
+            marks.insert(id.clone(), Arc::new(AtomicU64::new(seen_bits(version))));
         }
     }
 }
 
+/// A version and, in the lowest bit, whether it was deleted: their order is the order of what is acceptable. Numbers beyond 63 bits
+/// (nobody counts that far) stand for the largest.
+fn seen_bits(version: SecretVersion) -> u64 {
+    version.get().min(u64::MAX >> 1) << 1
+}
+
 /// A mark as it was when a read began.
 pub(super) struct Mark {
-    pub(super) lowest: SecretVersion,
+    /// The highest version that was seen, 0 for none.
+    pub(super) seen: SecretVersion,
+    /// Whether it was deleted by this process.
+    pub(super) deleted: bool,
     entry: Option<Arc<AtomicU64>>,
 }
 
 impl Mark {
+    /// The lowest version that a current record may have.
+    pub(super) fn lowest(&self) -> SecretVersion {
+        SecretVersion::from_stored(self.seen.get() + u64::from(self.deleted))
+    }
+
     /// A version was seen and found authentic; cheaper than [`HighWaterMarks::raise`] where an entry exists.
     pub(super) fn raise(&self, marks: &HighWaterMarks, id: &SecretId, version: SecretVersion) {
         match &self.entry {
-            Some(entry) => drop((version > self.lowest).then(|| entry.fetch_max(version.get(), Ordering::AcqRel))),
+            Some(entry) => drop((version > self.seen).then(|| entry.fetch_max(seen_bits(version), Ordering::AcqRel))),
             None => marks.raise(id, version),
         }
     }

@@ -52,10 +52,11 @@ pub(super) fn history(id: &SecretId) -> ListQuery {
         .with_order(Order::Descending)
 }
 
-/// The sort keys of the history between which a page's cursor must lie.
-pub(super) fn is_history_cursor(id: &SecretId, cursor: &str) -> bool {
-    let digits = cursor.strip_prefix(id.name().as_str()).and_then(|rest| rest.strip_prefix(SEPARATOR));
-    digits.is_some_and(|digits| digits.len() == 20 && digits.bytes().all(|digit| digit.is_ascii_digit()))
+/// The number that the sort key of an earlier version carries.
+pub(super) fn history_number(id: &SecretId, sort: &str) -> Option<SecretVersion> {
+    let digits = sort.strip_prefix(id.name().as_str())?.strip_prefix(SEPARATOR)?;
+    let is_number = digits.len() == 20 && digits.bytes().all(|digit| digit.is_ascii_digit());
+    digits.parse().ok().filter(|_| is_number).and_then(|number| SecretVersion::new(number).ok())
 }
 
 #[cfg(test)]

@@ -51,15 +51,21 @@ impl Inner {
         if options.minimum_version.is_some_and(|minimum| version < minimum) {
             return Err(Error::invalid_input("the version asked for is below the minimum version"));
         }
-        let keys = [layout::current(id), layout::outgoing(id, version)];
-        let found = self.records.load_many(&keys, options.consistency).await?;
+        let slot = layout::outgoing(id, version);
+        let found = self.records.load_many(&[layout::current(id), slot.clone()], options.consistency).await?;
         for stored in found.into_iter().flatten() {
             let protected = ProtectedSecret::from_record(id, &stored.record)?;
             if protected.version() == version {
                 return self.open(&protected, stored.revision).await;
             }
         }
-        Err(Error::not_found())
+        // The two records may be of different moments, and the version may have moved from the one to the other between them.
+        let Some(stored) = self.records.load(&slot, Consistency::Strong).await? else { return Err(Error::not_found()) };
+        let protected = ProtectedSecret::from_record(id, &stored.record)?;
+        if protected.version() != version {
+            return Err(Error::not_found());
+        }
+        self.open(&protected, stored.revision).await
     }
 
     pub(super) async fn get_many(&self, ids: &[SecretId], options: &GetOptions) -> Result<Vec<Secret>> {
@@ -149,7 +155,7 @@ impl Inner {
     }
 
     pub(super) async fn history(&self, id: &SecretId, options: &ListOptions) -> Result<Page<SecretInfo>> {
-        if options.after.as_ref().is_some_and(|cursor| !layout::is_history_cursor(id, cursor)) {
+        if options.after.as_ref().is_some_and(|cursor| !layout::history(id).admits(cursor)) {
             return Err(Error::invalid_input("this is no cursor of the secret's history: use a page's `next`"));
         }
         self.page(layout::history(id), options, |_| Ok(id.clone())).await
@@ -178,7 +184,7 @@ impl Inner {
 
 /// The lowest version a read may answer.
 fn lowest(mark: &Mark, options: &GetOptions) -> SecretVersion {
-    mark.lowest.max(options.minimum_version.unwrap_or(SecretVersion::UNVERSIONED))
+    mark.lowest().max(options.minimum_version.unwrap_or(SecretVersion::UNVERSIONED))
 }
 
 /// Whether an answer could be a stale one: older than expected, or nothing where something was seen.

@@ -1,12 +1,10 @@
 //! What an operator does after a restore, and about records that cannot be read.
 
-use std::num::NonZeroUsize;
-
 use super::retry::Retry;
 use super::state::State;
 use super::{Inner, layout};
 use crate::envelope::Format;
-use crate::envelope::protected::{ProtectedSecret, stored_version};
+use crate::envelope::protected::ProtectedSecret;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{SecretId, SecretVersion};
 use crate::persistence::{Consistency, Precondition, Write};
@@ -51,6 +49,10 @@ impl Inner {
             self.marks.set(id, SecretVersion::UNVERSIONED);
             return Ok(None);
         };
+        if last_number(&state).is_none() {
+            // A writer refuses a malformed one, whatever the current record says.
+            self.raise_last_version(id, &state, highest).await?;
+        }
         let protected = ProtectedSecret::from_current(id, &stored.record)?;
         let secret = self.open(&protected, stored.revision.clone()).await?;
         let in_order = protected.version() == SecretVersion::UNVERSIONED || protected.version() > highest;
@@ -90,53 +92,59 @@ impl Inner {
     /// Current and last-version record in the order in which a delete between the two does no harm, without judging them.
     async fn unchecked_state(&self, id: &SecretId) -> Result<State> {
         let current = self.records.load(&layout::current(id), Consistency::Strong).await?;
-        Ok(State { current, last: self.records.load(&layout::last_version(id), Consistency::Strong).await? })
+        Ok(State::new(current, self.records.load(&layout::last_version(id), Consistency::Strong).await?))
     }
 
-    /// The highest number known from anywhere but the current record.
+    /// The highest number known from anywhere but the current record. A malformed last-version record says nothing.
     async fn highest_elsewhere(&self, id: &SecretId, state: &State) -> Result<SecretVersion> {
-        let newest = layout::history(id).with_limit(NonZeroUsize::MIN).with_consistency(Consistency::Strong);
-        let mut highest = SecretVersion::UNVERSIONED;
-        for (_, stored) in self.records.list(&newest).await?.items {
-            highest = highest.max(stored_version(&stored.record)?);
-        }
-        if let Some(last) = &state.last {
-            highest = highest.max(layout::parse_last_version(&last.record)?);
-        }
-        // A mark may stand one above the version that a delete seen here removed: as a bound it is as good.
-        let seen = self.marks.of(id).lowest;
-        let current = state.current_version().ok().flatten();
-        Ok(if current == Some(seen) { highest } else { highest.max(seen) })
+        let highest = self.history_tail(id).await?.max(last_number(state).unwrap_or(SecretVersion::UNVERSIONED));
+        let mark = self.marks.of(id);
+        let is_current = !mark.deleted && state.current_version().ok().flatten() == Some(mark.seen);
+        Ok(if is_current { highest } else { highest.max(mark.seen) })
     }
 
+    /// Sets the last number right where it is too low or malformed.
     async fn raise_last_version(&self, id: &SecretId, state: &State, highest: SecretVersion) -> Result<()> {
-        let last = state.last.as_ref().map(|last| layout::parse_last_version(&last.record)).transpose()?;
-        if highest <= last.unwrap_or(SecretVersion::UNVERSIONED) {
+        if last_number(state).is_some_and(|last| highest <= last) {
             return Ok(());
         }
         let writes = vec![
-            Write::check(layout::current(id), Precondition::Absent),
+            Write::check(layout::current(id), state.current_unchanged()),
             Write::put(layout::last_version(id), layout::last_version_record(highest), state.last_unchanged()),
         ];
         self.records.commit(writes).await.map(drop)
     }
 
-    /// Deletes a current record that lacks what every record has. Nobody can open it, so nothing is lost; its number is unknown,
-    /// so the last number goes above all that are known.
-    pub(super) async fn delete_malformed(&self, id: &SecretId, precondition: &Precondition) -> Result<()> {
+    /// The state of a secret that could not be deleted as others are, because nobody can read its current record. Otherwise the
+    /// error that stood in the way of the delete.
+    pub(super) async fn unreadable_state(&self, id: &SecretId, error: Error) -> Result<State> {
         let state = self.unchecked_state(id).await?;
-        if state.current_version().is_ok() {
-            // Not this record is malformed, or no longer.
-            return Err(Error::integrity());
+        let Some(stored) = &state.current else { return Err(error) };
+        let opened = match ProtectedSecret::from_current(id, &stored.record) {
+            Ok(protected) => self.open(&protected, stored.revision.clone()).await.map(drop),
+            Err(malformed) => Err(malformed),
+        };
+        match opened {
+            Err(unreadable) if unreadable.kind() == ErrorKind::Integrity => Ok(state),
+            _ => Err(error),
         }
-        state.check(precondition)?;
-        let highest = self.highest_elsewhere(id, &state).await?.next()?;
+    }
+
+    /// Deletes a current record that is malformed or does not open. Nothing is lost and nothing moves to the history; its number
+    /// says nothing, so the last number goes above all that are known.
+    pub(super) async fn delete_unreadable(&self, id: &SecretId, state: &State) -> Result<()> {
+        let highest = self.highest_elsewhere(id, state).await?.next()?;
         let writes = vec![
             Write::delete(layout::current(id), state.current_unchanged()),
             Write::put(layout::last_version(id), layout::last_version_record(highest), state.last_unchanged()),
         ];
         self.records.commit(writes).await?;
-        self.marks.set(id, highest.next()?);
+        self.marks.raise_deleted(id, highest);
         Ok(())
     }
+}
+
+/// The last number, 0 where none is recorded; `None` where the record of it is malformed.
+fn last_number(state: &State) -> Option<SecretVersion> {
+    state.last.as_ref().map_or(Some(SecretVersion::UNVERSIONED), |last| layout::parse_last_version(&last.record).ok())
 }

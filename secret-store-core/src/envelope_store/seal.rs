@@ -61,7 +61,7 @@ impl Inner {
         let draft = self.draft(id, value, &options)?;
         let state = self.state(id).await?;
         let mut protected = self.seal(&draft, &state).await?;
-        protected.reservation = Some(Arc::new(Reservation { current: state.current, last: state.last }));
+        protected.reservation = Some(Arc::new(Reservation::from(state)));
         Ok(protected)
     }
 

@@ -1,5 +1,9 @@
 //! What a write finds: the current record and the last number, and what follows from them.
 
+use std::num::NonZeroUsize;
+
+use super::config::Legacy;
+use super::high_water::Mark;
 use super::{Inner, layout};
 use crate::envelope::protected::{Reservation, stored_version};
 use crate::error::{Error, ErrorKind, Result};
@@ -11,15 +15,27 @@ use crate::persistence::{Consistency, Precondition, Stored};
 pub(super) struct State {
     pub(super) current: Option<Stored>,
     pub(super) last: Option<Stored>,
+    /// The highest number in the history, where the current record has none of its own; 0 otherwise.
+    tail: SecretVersion,
 }
 
 impl From<&Reservation> for State {
     fn from(reservation: &Reservation) -> Self {
-        Self { current: reservation.current.clone(), last: reservation.last.clone() }
+        Self { current: reservation.current.clone(), last: reservation.last.clone(), tail: reservation.tail }
+    }
+}
+
+impl From<State> for Reservation {
+    fn from(state: State) -> Self {
+        Self { current: state.current, last: state.last, tail: state.tail }
     }
 }
 
 impl State {
+    pub(super) fn new(current: Option<Stored>, last: Option<Stored>) -> Self {
+        Self { current, last, tail: SecretVersion::UNVERSIONED }
+    }
+
     /// The number of the current record, if there is one; 0 in format 0.
     pub(super) fn current_version(&self) -> Result<Option<SecretVersion>> {
         self.current.as_ref().map(|stored| stored_version(&stored.record)).transpose()
@@ -31,10 +47,11 @@ impl State {
         Ok(last.unwrap_or(SecretVersion::UNVERSIONED))
     }
 
-    /// The number under which the current record moves to the history. One in format 0 takes the next free number.
+    /// The number under which the current record moves to the history. One in format 0 takes the next free number: the original may
+    /// have written it over a numbered one.
     pub(super) fn outgoing_version(&self) -> Result<Option<SecretVersion>> {
         match self.current_version()? {
-            Some(SecretVersion::UNVERSIONED) => Ok(Some(self.last_version()?.next()?)),
+            Some(SecretVersion::UNVERSIONED) => Ok(Some(self.last_version()?.max(self.tail).next()?)),
             version => Ok(version),
         }
     }
@@ -80,10 +97,10 @@ impl State {
     }
 
     /// Whether the state is older than one that was seen before the read began.
-    fn is_older_than(&self, lowest: SecretVersion) -> Result<bool> {
+    fn is_older_than(&self, mark: &Mark) -> Result<bool> {
         Ok(match self.current_version()? {
-            Some(version) => version < lowest,
-            None => self.next_version()? < lowest,
+            Some(version) => version < mark.lowest(),
+            None => self.last_version()? < mark.seen,
         })
     }
 }
@@ -104,15 +121,39 @@ impl Inner {
                 "the persistence answered another number of records than asked",
             ));
         };
-        let state = State { current, last };
-        if !state.is_older_than(mark.lowest)? {
-            return Ok(state);
+        let state = State::new(current, last);
+        if !state.is_older_than(&mark)? {
+            return self.with_tail(id, state).await;
         }
         // The two records may be of different moments. Read in this order, a delete in between cannot look like a rollback.
         let [current, last] = &keys;
         let current = self.records.load(current, Consistency::Strong).await?;
-        let state = State { current, last: self.records.load(last, Consistency::Strong).await? };
-        if state.is_older_than(mark.lowest)? { Err(rollback_detected()) } else { Ok(state) }
+        let state = State::new(current, self.records.load(last, Consistency::Strong).await?);
+        if state.is_older_than(&mark)? { Err(rollback_detected()) } else { self.with_tail(id, state).await }
+    }
+
+    /// Looks for the history's highest number where it decides the next one: under a format-0 record that is to be numbered.
+    async fn with_tail(&self, id: &SecretId, mut state: State) -> Result<State> {
+        let is_numbered = self.config.application(id.application()).legacy != Legacy::ReadWrite;
+        if is_numbered && state.current_version()? == Some(SecretVersion::UNVERSIONED) {
+            state.tail = self.history_tail(id).await?;
+        }
+        Ok(state)
+    }
+
+    /// The highest number in the history, 0 for none. Read off the keys: what stands there may be malformed.
+    pub(super) async fn history_tail(&self, id: &SecretId) -> Result<SecretVersion> {
+        let mut query = layout::history(id).with_limit(NonZeroUsize::MIN).with_consistency(Consistency::Strong);
+        loop {
+            let page = self.records.list(&query).await?;
+            if let Some(number) = page.items.iter().find_map(|(sort, _)| layout::history_number(id, sort)) {
+                return Ok(number);
+            }
+            match page.next {
+                Some(next) => query = query.continued(next),
+                None => return Ok(SecretVersion::UNVERSIONED),
+            }
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Puts, saves and deletes: one commit each, conditioned on the state they were made for.
 
+use std::num::NonZeroUsize;
+
 use super::config::{HistoryRetention, Legacy};
 use super::retry::Retry;
 use super::state::{State, rollback_detected};
@@ -15,8 +17,8 @@ use crate::store::PutOptions;
 
 /// The position of the history write in every commit that has one.
 const HISTORY_WRITE: usize = 1;
-/// How many versions an idempotency token is looked for in.
-const TOKEN_WINDOW: std::num::NonZeroUsize = std::num::NonZeroUsize::new(32).expect("not zero");
+/// In how many versions an idempotency token is looked for, the current one included.
+const TOKEN_WINDOW: usize = 32;
 
 /// The record that a write moves to the history, and under which number.
 struct Outgoing {
@@ -213,11 +215,18 @@ impl Inner {
         if state.current.is_none() && state.last.is_none() {
             return Ok(None);
         }
-        let query = layout::history(id).with_limit(TOKEN_WINDOW).with_consistency(Consistency::Strong);
-        for (_, stored) in &self.records.list(&query).await?.items {
-            if let Some(info) = carries(stored)? {
-                return Ok(Some(info));
+        let mut left = TOKEN_WINDOW - usize::from(state.current.is_some());
+        let mut query = layout::history(id).with_consistency(Consistency::Strong);
+        while let Some(limit) = NonZeroUsize::new(left) {
+            let page = self.records.list(&query.clone().with_limit(limit)).await?;
+            for (_, stored) in &page.items {
+                if let Some(info) = carries(stored)? {
+                    return Ok(Some(info));
+                }
             }
+            left = left.saturating_sub(page.items.len());
+            let Some(next) = page.next else { break };
+            query = query.continued(next);
         }
         Ok(None)
     }
@@ -234,8 +243,15 @@ impl Inner {
                     state.check(precondition)?;
                     self.commit_delete(id, &state).await
                 }
-                Err(error) if error.kind() == ErrorKind::Integrity => self.delete_malformed(id, precondition).await,
-                Err(error) => return Err(error),
+                Err(error) => Err(error),
+            };
+            let outcome = match outcome {
+                Err(error) if matches!(error.kind(), ErrorKind::Integrity | ErrorKind::RollbackDetected) => {
+                    let state = self.unreadable_state(id, error).await?;
+                    state.check(precondition)?;
+                    self.delete_unreadable(id, &state).await
+                }
+                outcome => outcome,
             };
             match outcome {
                 Err(error) if is_race(&error) => retry.wait(&*self.clock, error).await?,
@@ -258,7 +274,7 @@ impl Inner {
             outcome => drop(outcome?),
         }
         // From now on only a version above the deleted one is acceptable.
-        self.marks.raise(id, version.next()?);
+        self.marks.raise_deleted(id, version);
         Ok(())
     }
 

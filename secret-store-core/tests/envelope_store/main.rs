@@ -2,6 +2,13 @@
 
 mod support;
 
+mod errors_and_limits;
+mod faults;
+mod key_cache;
+mod legacy;
+mod protect_save;
+mod rollback;
 mod swap;
 mod tamper;
 mod unknown;
+mod versions;

@@ -16,7 +16,7 @@ use secret_store_memory::MemoryPersistence;
 pub(crate) use clock::ManualClock;
 pub(crate) use futures::executor::block_on as wait;
 pub(crate) use keys::{KeyCall, Keys};
-pub(crate) use records::{Call, Records, Strike};
+pub(crate) use records::{Call, Records, ShortPages, Strike};
 
 pub(crate) const STORE: &str = "prod";
 pub(crate) const APP: &str = "YourApp.Production";

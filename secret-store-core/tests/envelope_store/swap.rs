@@ -266,7 +266,7 @@ fn formats_are_never_mixed() {
 #[test]
 fn a_format_0_record_is_nothing_where_the_floor_is_1() {
     let Formats { world, zero, one } = formats();
-    world.plant(&current(&id("Db")), zero.clone());
+    world.plant(&current(&id("Db")), zero);
     let store = world.store();
     let calls = world.keys.calls();
     assert_eq!(kind(wait(store.get(&id("Db")))), ErrorKind::Unsupported);

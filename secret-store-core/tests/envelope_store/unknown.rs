@@ -191,7 +191,7 @@ fn configured_keys_are_checked_when_the_store_is_built() {
     assert_eq!(kind(world.builder().store_id("").build()), ErrorKind::InvalidInput);
     assert_eq!(kind(world.builder().store_id("~x").build()), ErrorKind::InvalidInput);
     assert_eq!(kind(world.builder().master_key("").build()), ErrorKind::InvalidInput);
-    let none = EnvelopeStore::builder(world.keys.clone(), world.records.clone()).store_id("s").build().expect("valid");
+    let none = EnvelopeStore::builder(world.keys.clone(), world.records).store_id("s").build().expect("valid");
     let error = refusal(wait(none.put(&id("Db"), "v".into())));
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert!(error.to_string().contains("master_key"), "{error}");

@@ -1,20 +1,23 @@
 //! Records in memory behind a hook that sees each call first and may spoil it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 
 use async_trait::async_trait;
 use secret_store_core::{
-    Consistency, Error, ErrorKind, Limits, ListQuery, Page, Persistence, RecordKey, Result, Revision, Stored, Write,
+    Consistency, Error, ErrorKind, Limits, ListQuery, Order, Page, Persistence, RecordKey, Result, Revision, Stored,
+    Write,
 };
 use secret_store_memory::MemoryPersistence;
 
 #[derive(Debug)]
-pub(crate) enum Call<'a> {
-    Load(&'a RecordKey, Consistency),
-    LoadMany(&'a [RecordKey], Consistency),
-    List(&'a ListQuery),
-    Commit(&'a [Write]),
+pub(crate) enum Call {
+    Load(Consistency),
+    LoadMany(Consistency),
+    List(Consistency),
+    Commit,
 }
 
 /// What becomes of a call.
@@ -29,17 +32,35 @@ pub(crate) enum Strike {
     From(Arc<MemoryPersistence>),
 }
 
-type Hook = Arc<dyn Fn(&Call<'_>) -> Strike + Send + Sync>;
+type Hook = Arc<dyn Fn(&Call) -> Strike + Send + Sync>;
 
 pub(crate) struct Records {
     memory: MemoryPersistence,
     calls: AtomicUsize,
     hook: Mutex<Option<Hook>>,
+    suspends: AtomicBool,
 }
 
 impl Records {
     pub(crate) fn new(memory: MemoryPersistence) -> Self {
-        Self { memory, calls: AtomicUsize::new(0), hook: Mutex::default() }
+        Self { memory, calls: AtomicUsize::new(0), hook: Mutex::default(), suspends: AtomicBool::new(false) }
+    }
+
+    /// From now on every call is pending once before and once after it does its work.
+    pub(crate) fn suspend(&self) {
+        self.suspends.store(true, Ordering::SeqCst);
+    }
+
+    async fn suspended<T>(&self, work: impl Future<Output = T>) -> T {
+        let suspends = self.suspends.load(Ordering::SeqCst);
+        if suspends {
+            pending_once().await;
+        }
+        let answer = work.await;
+        if suspends {
+            pending_once().await;
+        }
+        answer
     }
 
     /// The records themselves: reading and writing here is seen by no hook.
@@ -52,7 +73,7 @@ impl Records {
         self.calls.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn hook(&self, hook: impl Fn(&Call<'_>) -> Strike + Send + Sync + 'static) {
+    pub(crate) fn hook(&self, hook: impl Fn(&Call) -> Strike + Send + Sync + 'static) {
         *self.hook.lock().expect("no panic under this lock") = Some(Arc::new(hook));
     }
 
@@ -61,7 +82,7 @@ impl Records {
     }
 
     /// The hook runs outside the lock: it may use this persistence itself.
-    fn meet(&self, call: &Call<'_>) -> Result<Met> {
+    fn meet(&self, call: &Call) -> Result<Met> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         let hook = self.hook.lock().expect("no panic under this lock").clone();
         match hook.map_or(Strike::Pass, |hook| hook(call)) {
@@ -111,22 +132,77 @@ impl Persistence for Records {
     }
 
     async fn load(&self, key: &RecordKey, consistency: Consistency) -> Result<Option<Stored>> {
-        let met = self.meet(&Call::Load(key, consistency))?;
-        met.answer(met.source(&self.memory).load(key, consistency).await)
+        let met = self.meet(&Call::Load(consistency))?;
+        met.answer(self.suspended(met.source(&self.memory).load(key, consistency)).await)
     }
 
     async fn load_many(&self, keys: &[RecordKey], consistency: Consistency) -> Result<Vec<Option<Stored>>> {
-        let met = self.meet(&Call::LoadMany(keys, consistency))?;
-        met.answer(met.source(&self.memory).load_many(keys, consistency).await)
+        let met = self.meet(&Call::LoadMany(consistency))?;
+        met.answer(self.suspended(met.source(&self.memory).load_many(keys, consistency)).await)
     }
 
     async fn list(&self, query: &ListQuery) -> Result<Page<(Arc<str>, Stored)>> {
-        let met = self.meet(&Call::List(query))?;
-        met.answer(met.source(&self.memory).list(query).await)
+        let met = self.meet(&Call::List(query.consistency()))?;
+        met.answer(self.suspended(met.source(&self.memory).list(query)).await)
     }
 
     async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Option<Revision>>> {
-        let met = self.meet(&Call::Commit(&writes))?;
-        met.answer(self.memory.commit(writes).await)
+        let met = self.meet(&Call::Commit)?;
+        met.answer(self.suspended(self.memory.commit(writes)).await)
+    }
+}
+
+fn pending_once() -> impl Future<Output = ()> {
+    let mut polled = false;
+    std::future::poll_fn(move |context| {
+        if std::mem::replace(&mut polled, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+}
+
+/// Answers a list page by page of at most one record, every other page empty, as the contract allows.
+#[derive(Debug)]
+pub(crate) struct ShortPages {
+    inner: Arc<Records>,
+    lists: AtomicUsize,
+}
+
+impl ShortPages {
+    pub(crate) fn new(inner: Arc<Records>) -> Self {
+        Self { inner, lists: AtomicUsize::new(0) }
+    }
+}
+
+#[async_trait]
+impl Persistence for ShortPages {
+    fn limits(&self) -> Limits {
+        self.inner.limits()
+    }
+
+    async fn load(&self, key: &RecordKey, consistency: Consistency) -> Result<Option<Stored>> {
+        self.inner.load(key, consistency).await
+    }
+
+    async fn load_many(&self, keys: &[RecordKey], consistency: Consistency) -> Result<Vec<Option<Stored>>> {
+        self.inner.load_many(keys, consistency).await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Page<(Arc<str>, Stored)>> {
+        let page = self.inner.list(&query.clone().with_limit(NonZeroUsize::MIN)).await?;
+        let empty = self.lists.fetch_add(1, Ordering::SeqCst).is_multiple_of(2);
+        match page.items.first() {
+            // Before the first record nothing can be named: an empty page ends where the range begins.
+            Some((sort, _)) if empty && query.order() == Order::Descending => {
+                Ok(Page { items: Vec::new(), next: Some(format!("{sort}!").into()) })
+            }
+            _ => Ok(page),
+        }
+    }
+
+    async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Option<Revision>>> {
+        self.inner.commit(writes).await
     }
 }
