@@ -12,6 +12,7 @@ mod listing;
 mod lost_sync;
 mod memory;
 mod names;
+mod parsers;
 mod permissions;
 mod readers;
 mod scenario;

@@ -11,12 +11,10 @@ use tempfile::TempDir;
 
 /// A private directory, in memory where the system has such a place: a killed process loses nothing either way.
 pub(crate) fn scratch() -> TempDir {
+    let mut builder = tempfile::Builder::new();
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
     let memory = Path::new("/dev/shm");
-    if memory.is_dir() {
-        TempDir::new_in(memory).expect("a directory in memory")
-    } else {
-        TempDir::new().expect("a temporary directory")
-    }
+    if memory.is_dir() { builder.tempdir_in(memory) } else { builder.tempdir() }.expect("a directory to work in")
 }
 
 pub(crate) fn open(root: &Path) -> DirectoryPersistence {
