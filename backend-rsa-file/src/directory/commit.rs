@@ -45,7 +45,7 @@ impl Store {
         self.check(writes, &locations)?;
         let changes = self.without_idle_deletes(changes)?;
         if !changes.is_empty() {
-            self.make(&mut held, Journal { writes: changes })?;
+            self.make(&mut held, &Journal { writes: changes })?;
         }
         Ok(revisions)
     }
@@ -77,7 +77,7 @@ impl Store {
         Ok(kept)
     }
 
-    fn make(&self, held: &mut Held<'_>, journal: Journal) -> Result<()> {
+    fn make(&self, held: &mut Held<'_>, journal: &Journal) -> Result<()> {
         let bytes = journal.to_bytes();
         let temporary = self.paths.temporary.join("journal");
         let prepared = self.prepare(held, &journal.writes).and_then(|prepared| {

@@ -63,7 +63,8 @@ fn kill_everywhere(
     kills
 }
 
-fn assert_old_or_new(root: &Path, scenario: &Scenario, must_be_new: bool, what: &str) {
+/// What is there is wholly the old or the new, and nothing is left over.
+pub(crate) fn assert_old_or_new(root: &Path, scenario: &Scenario, must_be_new: bool, what: &str) {
     let found = scenario.contents(&open(root));
     let is_new = found == scenario.after();
     assert!(is_new || found == scenario.before(), "{what}: torn");
@@ -89,7 +90,7 @@ fn kill_commits(action: Action, at_least: usize) {
         let kills = kill_everywhere(&template, task, |root, outcome, what| {
             assert_old_or_new(root, &scenario, outcome.has_acknowledged, &format!("{} {what}", scenario.name()));
         });
-        eprintln!("{}: {kills} kills, 0 torn, 0 lost, 0 left over", scenario.name());
+        crate::scratch::report(&format!("{}: {kills} kills, 0 torn, 0 lost, 0 left over", scenario.name()));
         total += kills;
     }
     assert!(total >= at_least, "{action:?}: {total} kills");
@@ -125,7 +126,7 @@ fn making_a_data_directory_survives_a_kill_anywhere() {
     let kills = kill_everywhere(&template, task, |root, _, what| {
         assert_holds_only(&root.join("above/data"), &Contents::new(), what);
     });
-    eprintln!("making a data directory: {kills} kills");
+    crate::scratch::report(&format!("making a data directory: {kills} kills"));
     assert!(kills >= 50, "{kills}");
 }
 
@@ -147,7 +148,7 @@ fn recovering_survives_a_kill_anywhere() {
             assert_holds_only(root, &found, what);
         });
     }
-    eprintln!("recovering: {total} kills in {} states, 0 torn, 0 left over", left.len());
+    crate::scratch::report(&format!("recovering: {total} kills in {} states, 0 torn, 0 left over", left.len()));
     assert!(total >= 500, "{total}");
 }
 

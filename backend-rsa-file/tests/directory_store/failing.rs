@@ -123,7 +123,7 @@ fn a_failure_anywhere_is_typed_and_leaves_the_old_or_the_new() {
             }
         }
     }
-    eprintln!("failures and what became of the commit: {became:?}");
+    crate::scratch::report(&format!("failures and what became of the commit: {became:?}"));
     // Only what cannot be known is unknown: before the commit point a full disk refuses.
     assert!(became[&("ENOSPC", "refused")] > became[&("ENOSPC", "unknown")]);
 }
@@ -200,9 +200,9 @@ fn a_full_disk_refuses_and_keeps_what_was_there() {
         let directory = crate::scratch::open(&root);
         scenario.prepare(&directory);
         let before = scenario.before();
-        // From a disk with no room at all to one with room enough, a page at a time.
+        // From a disk with no room at all to one with room enough, a little more each time.
         for room in 0.. {
-            let filled = fill(&root, room * 4096);
+            let filled = fill(&root, room * 16 * 1024);
             let writes = scenario.writes(&directory);
             let result = commit(&directory, &writes);
             let found = scenario.contents(&directory);
@@ -229,7 +229,7 @@ fn a_full_disk_refuses_and_keeps_what_was_there() {
         std::fs::remove_dir_all(&root).expect("removes");
     }
     assert!(refusals >= 20, "the disk was never full: {refusals}");
-    eprintln!("{refusals} commits refused by a full disk");
+    crate::scratch::report(&format!("{refusals} commits refused by a full disk"));
 }
 
 /// Fills the disk but for some bytes.

@@ -113,7 +113,9 @@ fn losing_power_leaves_the_old_or_the_new() {
                 (states, moments, most) = (states + count, moments + 1, most.max(count));
             }
         }
-        eprintln!("{action:?}: {states} states after losing power at {moments} moments, at most {most} at one");
+        crate::scratch::report(&format!(
+            "{action:?}: {states} states after losing power at {moments} moments, at most {most} at one"
+        ));
         assert!(moments >= 40 && 2 * states >= 3 * moments, "{moments} {states}");
     }
 }
@@ -155,7 +157,7 @@ fn losing_power_while_a_store_is_made_leaves_one_that_opens() {
         });
         moments += 1;
     }
-    eprintln!("making a store: {states} states after losing power at {moments} moments");
+    crate::scratch::report(&format!("making a store: {states} states after losing power at {moments} moments"));
     assert!(moments >= 20 && states >= 100, "{moments} {states}");
 }
 
@@ -188,7 +190,7 @@ fn what_a_killed_process_left_unsynced_carries_the_next_commit() {
             }
         }
     }
-    eprintln!("two processes: {states} states after losing power following {moments} deaths");
+    crate::scratch::report(&format!("two processes: {states} states after losing power following {moments} deaths"));
     assert!(moments >= 80 && states >= 10 * moments, "{moments} {states}");
 }
 
@@ -230,6 +232,8 @@ fn losing_power_while_recovering_leaves_the_new() {
             moments += 1;
         }
     }
-    eprintln!("recovering: {states} states after losing power at {moments} moments of {begun} recoveries");
+    crate::scratch::report(&format!(
+        "recovering: {states} states after losing power at {moments} moments of {begun} recoveries"
+    ));
     assert!(begun >= 10 && moments >= 100 && states >= 1000, "{begun} {moments} {states}");
 }

@@ -1,6 +1,7 @@
 //! Directories to work in, and what may be in a data directory when nobody uses it.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,6 +16,12 @@ pub(crate) fn scratch() -> TempDir {
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { builder.tempdir_in(memory) } else { builder.tempdir() }.expect("a directory to work in")
+}
+
+/// Says what was counted, also where the test harness keeps the output of tests that pass.
+pub(crate) fn report(text: &str) {
+    // Nobody may listen.
+    let _ = writeln!(std::io::stderr(), "  {text}");
 }
 
 pub(crate) fn open(root: &Path) -> DirectoryPersistence {
