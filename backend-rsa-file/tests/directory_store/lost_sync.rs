@@ -194,6 +194,34 @@ fn what_a_killed_process_left_unsynced_carries_the_next_commit() {
     assert!(moments >= 80 && states >= 10 * moments, "{moments} {states}");
 }
 
+/// The same for a process that dies while it makes the store.
+#[test]
+fn what_a_killed_maker_left_unsynced_carries_the_first_commit() {
+    let (mut states, mut moments) = (0, 0);
+    let key = RecordKey::new("p", "s");
+    for n in 0.. {
+        let files = MemoryFiles::new(empty());
+        let death = Death::default();
+        let layer = death.layer(&files);
+        death.after(n);
+        let opened = open_at(layer, Path::new(ROOT), &DirectoryOptions::default());
+        if !death.has_struck() {
+            opened.expect("opens");
+            break;
+        }
+        let directory = open(&files).expect("opens");
+        commit(&directory, &[Write::put(key.clone(), record(1), Precondition::Absent)]).expect("commits");
+        let left = files.disk().clone();
+        states += left.crashes(|found| {
+            let directory = open(&MemoryFiles::new(found)).unwrap_or_else(|error| panic!("after {n}: {error}"));
+            assert!(load(&directory, &key).expect("reads").is_some(), "after {n} operations: lost");
+        });
+        moments += 1;
+    }
+    crate::scratch::report(&format!("making a store, then committing: {states} states at {moments} deaths"));
+    assert!(moments >= 20 && states >= 100, "{moments} {states}");
+}
+
 fn new_store() -> Disk {
     let files = MemoryFiles::new(empty());
     drop(open(&files).expect("opens"));

@@ -1,6 +1,8 @@
 //! The directory of records, as its users and its enemies meet it: names, pages, permissions, crashes, lost syncs, full
 //! disks and other processes.
 
+#![cfg(unix)]
+
 mod behaviour;
 mod child;
 mod counter;
