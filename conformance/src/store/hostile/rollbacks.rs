@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use secret_store_core::{ErrorKind, SecretStore, SecretStoreExt, SecretVersion};
+use secret_store_core::{ErrorKind, Precondition, SecretStore, SecretStoreExt, SecretVersion, Write};
 
 use super::super::fixture::{id, reads, strong, value};
 use super::Fixture;
@@ -16,6 +16,7 @@ cases!(Fixture; "rollbacks":
     a_rollback_of_the_whole_database_is_refused,
     a_put_over_a_rollback_loses_nothing,
     a_hidden_secret_is_not_answered,
+    an_erased_secret_does_not_begin_again,
 );
 
 /// A secret at its second version, over a persistence that shows the first as soon as it is told to.
@@ -105,9 +106,21 @@ async fn a_hidden_secret_is_not_answered(fixture: Fixture) -> Verdict {
         forging.hide(key);
     }
     ensure!(store.get_with(&id("password"), strong()).await.is_err(), "a hidden secret is answered");
-    // Creating it again below the versions this process has seen would give a number twice.
+    Ok(())
+}
+
+async fn an_erased_secret_does_not_begin_again(fixture: Fixture) -> Verdict {
+    let mut written = fixture.put_recorded(&id("password"), "old").await?;
+    written.extend(fixture.put_recorded(&id("password"), "new").await?);
+    let store = fixture.store().await?;
+    let seen = reads(&*store, &id("password"), b"new").await?.info().version;
+    for (key, _) in &written {
+        fixture.base().commit(vec![Write::delete(key.clone(), Precondition::Any)]).await?;
+    }
+    ensure!(store.get_with(&id("password"), strong()).await.is_err(), "an erased secret is answered");
+    // Below the versions this process has seen it would give a number twice.
     if let Ok(info) = store.put(&id("password"), value("again")).await {
-        ensure!(info.version > SecretVersion::FIRST, "a hidden secret was created again as version {}", info.version);
+        ensure!(info.version > seen, "an erased secret begins again at version {}, seen was {seen}", info.version);
     }
     Ok(())
 }
