@@ -84,8 +84,8 @@ impl ProtectedSecret {
     ///
     /// # Errors
     ///
-    /// [`Integrity`](crate::ErrorKind::Integrity) for a missing or mistyped attribute, other names than the secret's own, or a size
-    /// of the initialisation vector that no format has.
+    /// [`Integrity`](crate::ErrorKind::Integrity) for a missing or mistyped attribute, other names than the secret's own, a size of
+    /// the initialisation vector that no format has, or metadata in format 0, which has none.
     pub fn from_record(id: &SecretId, record: &Record) -> Result<Self> {
         let text = |name| record.text(name).ok_or_else(Error::integrity);
         let bytes = |name| record.bytes(name).map(Arc::clone).ok_or_else(Error::integrity);
@@ -96,7 +96,7 @@ impl ProtectedSecret {
         }
         let master_key_id = MasterKeyId::new(Arc::clone(text(MASTER_KEY_ID)?)).map_err(|_| Error::integrity())?;
         let iv = bytes(INITIALISATION_VECTOR)?;
-        Ok(Self {
+        let protected = Self {
             id: id.clone(),
             version: stored_version(record)?,
             wrapped_key: WrappedKey::new(master_key_id, bytes(PROTECTED_DOCUMENT_KEY)?),
@@ -105,7 +105,23 @@ impl ProtectedSecret {
             created_at: optional(record, CREATED_AT, Record::number)?,
             metadata: optional(record, METADATA, |record, name| record.bytes(name).cloned())?,
             reservation: None,
-        })
+        };
+        match protected.format()? {
+            Format::Zero if protected.metadata.is_some() => Err(Error::integrity()),
+            _ => Ok(protected),
+        }
+    }
+
+    /// Reads the current record of a secret. In format 0 it carries no number: nothing would authenticate one, and a forged one
+    /// would satisfy a caller's pin and raise the mark of what was seen.
+    pub(crate) fn from_current(id: &SecretId, record: &Record) -> Result<Self> {
+        let protected = Self::from_record(id, record)?;
+        if protected.is_numbered_format_0()? { Err(Error::integrity()) } else { Ok(protected) }
+    }
+
+    /// Whether it is an earlier version in format 0: those get a number when they move to the history.
+    pub(crate) fn is_numbered_format_0(&self) -> Result<bool> {
+        Ok(self.format()? == Format::Zero && self.version != SecretVersion::UNVERSIONED)
     }
 
     /// The record to store. In format 0 without a number these are exactly the original's six attributes.
