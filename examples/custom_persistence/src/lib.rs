@@ -5,20 +5,17 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use secret_store_core::{
     Consistency, Error, ErrorKind, ListQuery, Order, Page, Persistence, Record, RecordKey, Result, Revision, Stored,
     Write, blocking,
 };
 
-const SCHEMA: &str = "
-    PRAGMA synchronous = FULL;
-    CREATE TABLE IF NOT EXISTS records (
-        partition BLOB, sort BLOB, revision INTEGER NOT NULL, record BLOB NOT NULL, PRIMARY KEY (partition, sort)
-    ) WITHOUT ROWID;
+const SCHEMA: &str = "PRAGMA synchronous = FULL;
+    CREATE TABLE IF NOT EXISTS records (partition BLOB, sort BLOB, revision INTEGER NOT NULL, record BLOB NOT NULL,
+        PRIMARY KEY (partition, sort)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS revisions (last INTEGER NOT NULL);
     INSERT INTO revisions SELECT 0 WHERE NOT EXISTS (SELECT * FROM revisions);";
 
@@ -33,18 +30,15 @@ impl SqlitePersistence {
     ///
     /// [`Unavailable`](ErrorKind::Unavailable) when the file cannot be opened or is no database.
     pub fn open(path: &Path) -> Result<Self> {
-        let connection = Connection::open(path).map_err(unavailable)?;
-        connection.busy_timeout(Duration::from_secs(10)).map_err(unavailable)?;
-        connection.execute_batch(SCHEMA).map_err(unavailable)?;
-        Ok(Self(Arc::new(Mutex::new(connection))))
+        let opened = Connection::open(path).and_then(|new| new.execute_batch(SCHEMA).map(|()| new));
+        Ok(Self(Arc::new(Mutex::new(opened.map_err(failed)?))))
     }
 
     /// SQLite blocks, so it works on a thread of its own. Work that has begun ends, also when nobody waits for it.
-    async fn run<T, W>(&self, work: W) -> Result<T>
-    where
-        T: Send + 'static,
-        W: FnOnce(&mut Connection) -> Result<T> + Send + 'static,
-    {
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let connection = Arc::clone(&self.0);
         blocking::unblock(move || work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner))).await
     }
@@ -59,32 +53,13 @@ impl Persistence for SqlitePersistence {
 
     async fn list(&self, query: &ListQuery) -> Result<Page<(Arc<str>, Stored)>> {
         let query = query.clone();
-        self.run(move |connection| {
-            let order = if query.order() == Order::Ascending { "ASC" } else { "DESC" };
-            let sql = format!(
-                "SELECT revision, record, sort FROM records WHERE partition = ?1
-                 AND (?2 IS NULL OR sort > ?2) AND (?3 IS NULL OR sort < ?3) ORDER BY sort {order} LIMIT ?4"
-            );
-            let bound = |sort: Option<&Arc<str>>| sort.map(|sort| sort.as_bytes().to_vec());
-            let one_more = i64::try_from(query.limit().get()).unwrap_or(i64::MAX).saturating_add(1);
-            let values = params![query.partition().as_bytes(), bound(query.after()), bound(query.before()), one_more];
-            let mut statement = connection.prepare_cached(&sql).map_err(unavailable)?;
-            let rows = statement.query_map(values, |row| Ok((row.get(2)?, columns(row)?))).map_err(unavailable)?;
-            let items = rows.map(|row| {
-                let (sort, columns) = row.map_err(unavailable)?;
-                let sort = String::from_utf8(sort).map_err(|_| Error::integrity())?;
-                Ok((Arc::from(sort), stored(&columns)?))
-            });
-            Ok(Page::overfetched(items.collect::<Result<_>>()?, query.limit()))
-        })
-        .await
+        self.run(move |connection| list(connection, &query).map_err(failed)?).await
     }
 
     async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Option<Revision>>> {
         Write::check_all(&writes, &self.limits())?;
         self.run(move |connection| {
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(unavailable)?;
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
             for (index, write) in writes.iter().enumerate() {
                 let current = load(&transaction, write.key())?.map(|stored| stored.revision);
                 if !write.precondition().holds(current.as_ref()) {
@@ -92,30 +67,37 @@ impl Persistence for SqlitePersistence {
                 }
             }
             let answers = writes.iter().map(|write| apply(&transaction, write)).collect::<rusqlite::Result<_>>();
-            let answers = answers.map_err(unavailable)?;
-            transaction.commit().map_err(unavailable)?;
-            Ok(answers)
+            answers.and_then(|answers| transaction.commit().map(|()| answers)).map_err(failed)
         })
         .await
     }
 }
 
-/// The revision and the bytes of a record.
-type Columns = (u64, Vec<u8>);
-
-fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
-    Ok((row.get(0)?, row.get(1)?))
-}
-
-fn stored((revision, bytes): &Columns) -> Result<Stored> {
-    Ok(Stored { record: Arc::new(Record::from_bytes(bytes)?), revision: Revision::from(*revision) })
-}
-
 fn load(connection: &Connection, key: &RecordKey) -> Result<Option<Stored>> {
     let sql = "SELECT revision, record FROM records WHERE partition = ?1 AND sort = ?2";
     let values = params![key.partition().as_bytes(), key.sort().as_bytes()];
-    let found = connection.query_row(sql, values, columns).optional().map_err(unavailable)?;
-    found.as_ref().map(stored).transpose()
+    connection.query_row(sql, values, stored).optional().map_err(failed)?.transpose()
+}
+
+fn list(connection: &Connection, query: &ListQuery) -> rusqlite::Result<Result<Page<(Arc<str>, Stored)>>> {
+    let order = if query.order() == Order::Ascending { "ASC" } else { "DESC" };
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT revision, record, sort FROM records WHERE partition = ?1
+         AND (?2 IS NULL OR sort > ?2) AND (?3 IS NULL OR sort < ?3) ORDER BY sort {order} LIMIT ?4"
+    ))?;
+    let (after, before) = (query.after().map(|sort| sort.as_bytes()), query.before().map(|sort| sort.as_bytes()));
+    let one_more = i64::try_from(query.limit().get()).unwrap_or(i64::MAX).saturating_add(1);
+    let values = params![query.partition().as_bytes(), after, before, one_more];
+    let rows = statement.query_map(values, |row| Ok((row.get(2)?, stored(row)?)))?;
+    let parse = |(sort, stored)| Ok((String::from_utf8(sort).map_err(|_| Error::integrity())?.into(), stored?));
+    let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?.into_iter();
+    Ok(rows.map(parse).collect::<Result<_>>().map(|items| Page::overfetched(items, query.limit())))
+}
+
+/// The outer result is SQLite's; the inner one is whether what it holds is a record.
+fn stored(row: &Row<'_>) -> rusqlite::Result<Result<Stored>> {
+    let (revision, bytes): (u64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+    Ok(Record::from_bytes(&bytes).map(|record| Stored { record: Arc::new(record), revision: revision.into() }))
 }
 
 fn apply(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result<Option<Revision>> {
@@ -126,22 +108,19 @@ fn apply(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result<Optio
             let revision: u64 = transaction.query_row(next, [], |row| row.get(0))?;
             let put = "INSERT OR REPLACE INTO records VALUES (?1, ?2, ?3, ?4)";
             transaction.execute(put, params![partition, sort, revision, record.to_bytes()])?;
-            Ok(Some(Revision::from(revision)))
+            return Ok(Some(revision.into()));
         }
         Write::Delete { .. } => {
-            transaction.execute("DELETE FROM records WHERE partition = ?1 AND sort = ?2", params![partition, sort])?;
-            Ok(None)
+            transaction.execute("DELETE FROM records WHERE partition = ?1 AND sort = ?2", [partition, sort])?;
         }
-        Write::Check { .. } => Ok(None),
+        Write::Check { .. } => {}
     }
+    Ok(None)
 }
 
 /// A busy database has written nothing; of anything else it is unknown.
-fn unavailable(error: rusqlite::Error) -> Error {
-    match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DatabaseBusy) => {
-            Error::new(ErrorKind::Contention, "another process is writing to the database").with_source(error)
-        }
-        _ => Error::new(ErrorKind::Unavailable, "the database failed").with_source(error),
-    }
+fn failed(error: rusqlite::Error) -> Error {
+    let busy = error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy);
+    let kind = if busy { ErrorKind::Contention } else { ErrorKind::Unavailable };
+    Error::new(kind, "the database is busy or failed").with_source(error)
 }
