@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use secret_store_core::{ListOptions, Metadata, PutOptions, RecordKey, SecretStore, Stored, Value};
+use secret_store_core::{ListOptions, Metadata, PutOptions, RecordKey, SecretStore, SecretStoreExt, Stored, Value};
 
 use super::super::fixture::{id, strong, value};
 use super::Fixture;
@@ -15,6 +15,7 @@ cases!(Fixture; "forgeries":
     a_record_of_nothing_is_refused,
     an_extended_record_answers_right_or_nothing,
     a_forged_record_stops_no_other_secret,
+    several_secrets_with_one_altered_are_an_error,
 );
 
 const VALUE: &str = "the value";
@@ -122,4 +123,24 @@ async fn a_forged_record_stops_no_other_secret(fixture: Fixture) -> Verdict {
     let store = fixture.store_over(Arc::<Forging>::clone(&forging)).await?;
     ensure!(store.get_with(&id("password"), strong()).await.is_err(), "a forged record opens");
     super::super::fixture::reads(&*store, &id("other"), b"other").await.map(drop)
+}
+
+/// Complete or an error: a secret that does not open must not be missing from the answer without a word.
+async fn several_secrets_with_one_altered_are_an_error(fixture: Fixture) -> Verdict {
+    let (key, stored) = described(&fixture).await?;
+    fixture.put_recorded(&id("other"), "other").await?;
+    for (attribute, _) in stored.record.iter().filter(|(_, value)| matches!(value, Value::Bytes(_))) {
+        let forging = Arc::new(Forging::new(fixture.base()));
+        forging.forge(&key, Forgery::Flip { attribute: attribute.to_owned(), bit: 0 });
+        let store = fixture.store_over(Arc::<Forging>::clone(&forging)).await?;
+        let all = store.get_all(id("password").application()).await;
+        ensure!(
+            all.is_err(),
+            "get_all answers {:?} secrets of which {attribute} of one is altered",
+            all.map(|all| all.len())
+        );
+        let many = store.get_many(&[id("other"), id("password")]).await;
+        ensure!(many.is_err(), "get_many answers although {attribute} of one secret is altered");
+    }
+    Ok(())
 }
