@@ -102,7 +102,8 @@ impl Options {
         let gated = |task: BoxFuture<'static, Result<T, Stop>>| {
             let gate = gate.clone();
             async move {
-                drop(gate.await);
+                // It is never sent, only dropped: the gate opens either way.
+                let _ = gate.await;
                 task.await
             }
             .boxed()
