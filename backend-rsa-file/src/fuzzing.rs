@@ -1,6 +1,8 @@
-//! Entry points for fuzz targets: no part of the public interface.
+//! The parsers, for fuzz targets. No part of the public interface: may change in any release.
+//!
+//! Each answers whether it accepted its input, and panics where a parser accepts a second form of anything.
 
 mod directory;
 
-pub use crate::key_provider::fuzzing::{parse_key_file, parse_legacy_segment, parse_wrap};
+pub use crate::key_provider::fuzzing::{key_file, rsa_legacy_segment, rsa_wrap};
 pub use directory::{file_name, journal, record_file};

@@ -60,7 +60,13 @@ impl KeyEncryptionKey {
         self.wrap_with(&nonce, key, context)
     }
 
-    fn wrap_with(&self, nonce: &[u8; NONCE_BYTES], key: &DocumentKey, context: &EncryptionContext) -> Result<Vec<u8>> {
+    /// The deterministic part.
+    pub(crate) fn wrap_with(
+        &self,
+        nonce: &[u8; NONCE_BYTES],
+        key: &DocumentKey,
+        context: &EncryptionContext,
+    ) -> Result<Vec<u8>> {
         let key = key.expose_secret();
         context.check_key_bytes(key.len())?;
         let mut wrapped = Zeroizing::new(Vec::with_capacity(key.len() + Self::OVERHEAD_BYTES));

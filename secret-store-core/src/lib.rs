@@ -3,6 +3,9 @@
 pub mod blocking;
 
 mod application;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 mod clock;
 mod context;
 mod crypto;
@@ -10,6 +13,9 @@ mod envelope;
 mod envelope_store;
 mod error;
 mod forward;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod id;
 mod key;
 mod key_encryption_key;

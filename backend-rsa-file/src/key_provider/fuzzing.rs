@@ -1,33 +1,34 @@
-//! The parsers, for fuzz targets. No part of the public interface: may change in any release.
+//! The parsers of wraps and key files, for fuzz targets.
 
 use super::legacy::LegacySegment;
 use super::pem::{self, Cost};
 use super::wrap::Wrap;
 
 /// Parses an `SR1` wrap. Whatever parses must encode to the very bytes it came from.
-pub fn parse_wrap(bytes: &[u8]) {
-    if let Ok(wrap) = Wrap::parse(bytes) {
-        assert_eq!(wrap.to_bytes(), bytes);
-    }
+pub fn rsa_wrap(bytes: &[u8]) -> bool {
+    let Ok(wrap) = Wrap::parse(bytes) else { return false };
+    assert_eq!(wrap.to_bytes(), bytes, "a wrap has one form");
+    true
 }
 
 /// Parses the wrapped key of a format-0 record. What parses must encode to the same bytes, key ids being text.
-pub fn parse_legacy_segment(bytes: &[u8]) {
-    if let Ok(segment) = LegacySegment::parse(bytes)
-        && let Ok(key_id) = std::str::from_utf8(segment.key_id)
-    {
-        assert_eq!(LegacySegment::encode(key_id, segment.signed, segment.signature), bytes);
-    }
+pub fn rsa_legacy_segment(bytes: &[u8]) -> bool {
+    let Ok(segment) = LegacySegment::parse(bytes) else { return false };
+    let Ok(key_id) = std::str::from_utf8(segment.key_id) else { return false };
+    let again = LegacySegment::encode(key_id, segment.signed, segment.signature);
+    assert_eq!(again, bytes, "a segment has one form");
+    true
 }
 
 /// Parses the bytes of a key file, encrypted ones under the passphrase `fuzz` if deriving the key costs next to nothing.
 /// What parses must parse again from its canonical form.
-pub fn parse_key_file(bytes: &[u8]) {
+pub fn key_file(bytes: &[u8]) -> bool {
     match pem::parse(bytes, Some(&"fuzz".into()), "key file", Cost::TINY) {
         Ok(pem::Key::Private(key)) => assert_same(&key.public),
         Ok(pem::Key::Public(key)) => assert_same(&key),
-        Err(_) => {}
+        Err(_) => return false,
     }
+    true
 }
 
 fn assert_same(key: &pem::PublicKey) {

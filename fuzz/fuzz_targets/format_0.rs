@@ -1,0 +1,7 @@
+//! Format-0 values behind their initialisation vector, under fixed keys of the three sizes.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use secret_store_core::fuzzing;
+
+fuzz_target!(|bytes: &[u8]| secret_store_fuzz::check(bytes, fuzzing::format_0));

@@ -1,0 +1,7 @@
+//! The intent journal of the directory persistence.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use secret_store_rsa_file::fuzzing;
+
+fuzz_target!(|bytes: &[u8]| secret_store_fuzz::check(bytes, fuzzing::journal));

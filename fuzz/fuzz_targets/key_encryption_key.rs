@@ -1,0 +1,7 @@
+//! Wraps by a local master key.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use secret_store_core::fuzzing;
+
+fuzz_target!(|bytes: &[u8]| secret_store_fuzz::check(bytes, fuzzing::key_encryption_key));
