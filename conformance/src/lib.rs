@@ -4,6 +4,8 @@
 //! case, what became of it and why. One obligation of the trait, one group of cases; one idea, one case.
 //!
 //! * [`persistence::run`] for a [`Persistence`](secret_store_core::Persistence).
+//! * [`key_provider::run`] for a [`KeyProvider`](secret_store_core::KeyProvider).
+//! * [`fault`]: backends that misbehave on purpose, for your own tests.
 //!
 //! ```
 //! # fn main() {
@@ -23,6 +25,8 @@ mod case;
 mod options;
 mod report;
 
+pub mod fault;
+pub mod key_provider;
 pub mod persistence;
 
 pub use options::Options;

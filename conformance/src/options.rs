@@ -19,6 +19,7 @@ pub struct Options {
     pub(crate) rounds: usize,
     pub(crate) attempts: usize,
     pub(crate) timeout: Duration,
+    pub(crate) settling: Duration,
     pub(crate) only: Option<String>,
 }
 
@@ -32,6 +33,7 @@ impl Default for Options {
             rounds: 25,
             attempts: 4096,
             timeout: Duration::from_secs(120),
+            settling: Duration::from_secs(10),
             only: None,
         }
     }
@@ -72,6 +74,13 @@ impl Options {
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// How long a commit whose future was dropped may go on before it has completed or vanished; ten seconds by default.
+    #[must_use]
+    pub fn with_settling(mut self, settling: Duration) -> Self {
+        self.settling = settling;
         self
     }
 
@@ -118,6 +127,7 @@ impl fmt::Debug for Options {
             .field("rounds", &self.rounds)
             .field("attempts", &self.attempts)
             .field("timeout", &self.timeout)
+            .field("settling", &self.settling)
             .field("only", &self.only)
             .finish_non_exhaustive()
     }

@@ -38,6 +38,18 @@ pub enum Purpose {
     BlindName = 7,
 }
 
+impl Purpose {
+    const ALL: [Self; 7] = [
+        Self::Value,
+        Self::TenantWrappedDocumentKey,
+        Self::DocumentKey,
+        Self::TenantKey,
+        Self::VerifyKey,
+        Self::Audit,
+        Self::BlindName,
+    ];
+}
+
 /// The algorithm suite a context is bound to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -113,6 +125,13 @@ impl EncryptionContext {
     #[must_use]
     pub fn suite(&self) -> Option<Suite> {
         (!self.is_legacy()).then_some(Suite::Aes256Gcm)
+    }
+
+    /// What the encryption is for; `None` for the legacy context.
+    #[must_use]
+    pub fn purpose(&self) -> Option<Purpose> {
+        let byte = *self.encoded.get(PURPOSE_AT)?;
+        Purpose::ALL.into_iter().find(|purpose| *purpose as u8 == byte)
     }
 
     /// The associated data for a local AEAD: the canonical encoding; empty for the legacy context.
@@ -275,6 +294,8 @@ mod tests {
             pairs,
             ["ss:store=prod", "ss:application=App", "ss:name=Db", "ss:version=7", "ss:purpose=3", "ss:suite=1"]
         );
+        assert_eq!(context.purpose(), Some(Purpose::DocumentKey));
+        assert_eq!(EncryptionContext::legacy().purpose(), None);
         assert!(EncryptionContext::legacy().pairs().is_empty());
         assert!(EncryptionContext::legacy().aead_bytes().is_empty());
     }

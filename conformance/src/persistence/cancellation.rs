@@ -19,9 +19,6 @@ cases!(Fixture; "cancellation":
 /// A commit is given up after each number of steps up to this; a backend that takes more is interrupted in these only.
 const MOST_STEPS: usize = 64;
 
-/// How long a commit that was dropped may take to complete or to vanish.
-const SETTLING: Duration = Duration::from_secs(10);
-
 /// Polls at most this many times, each time after a wake-up, then drops the future.
 async fn for_steps<T>(work: impl Future<Output = T>, steps: usize) -> Option<T> {
     let mut work = pin!(work);
@@ -55,7 +52,7 @@ async fn visible(handle: &Handle, text: &str) -> Result<usize, Stop> {
     Ok(written.iter().filter(put).count() + usize::from(old.is_none()))
 }
 
-async fn settles(handle: &Handle, text: &str, steps: usize) -> Verdict {
+async fn settles(handle: &Handle, text: &str, steps: usize, settling: Duration) -> Verdict {
     let begun = SystemClock.monotonic();
     loop {
         let seen = visible(handle, text).await?;
@@ -63,7 +60,7 @@ async fn settles(handle: &Handle, text: &str, steps: usize) -> Verdict {
             return Ok(());
         }
         ensure!(
-            SystemClock.monotonic() - begun < SETTLING,
+            SystemClock.monotonic() - begun < settling,
             "a commit dropped after {steps} steps left {seen} of its 5 writes"
         );
         SystemClock.sleep(Duration::from_millis(10)).await;
@@ -76,7 +73,7 @@ async fn a_dropped_commit_is_all_or_nothing(fixture: Fixture) -> Verdict {
         handle.put(&key("old"), small("old"), Precondition::Any).await?;
         let text = format!("dropped after {steps}");
         let finished = for_steps(handle.raw().commit(writes(&text)), steps).await;
-        settles(&handle, &text, steps).await?;
+        settles(&handle, &text, steps, fixture.options.settling).await?;
         // The store goes on working, and a commit that was left behind does not overwrite a later one.
         let after = format!("after {steps}");
         handle.commit(writes(&after)).await?;

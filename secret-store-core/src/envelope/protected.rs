@@ -84,8 +84,8 @@ impl ProtectedSecret {
     ///
     /// # Errors
     ///
-    /// [`Integrity`](crate::ErrorKind::Integrity) for a missing or mistyped attribute, other names than the secret's own, or a size
-    /// of the initialisation vector that no format has.
+    /// [`Integrity`](crate::ErrorKind::Integrity) for a missing or mistyped attribute, other names than the secret's own, a size of
+    /// the initialisation vector that no format has, or metadata in format 0, which has none.
     pub fn from_record(id: &SecretId, record: &Record) -> Result<Self> {
         let found = Attributes::of(record);
         let named = text(found.application_name)?[..] == *id.application().as_str()
@@ -95,7 +95,7 @@ impl ProtectedSecret {
         }
         let master_key_id = MasterKeyId::new(text(found.master_key_id)?).map_err(|_| Error::integrity())?;
         let iv = bytes(found.iv)?;
-        Ok(Self {
+        let protected = Self {
             id: id.clone(),
             version: version(found.version, Some(&iv))?,
             wrapped_key: WrappedKey::new(master_key_id, bytes(found.document_key)?),
@@ -104,7 +104,23 @@ impl ProtectedSecret {
             created_at: found.created_at.map(|value| number(Some(value))).transpose()?,
             metadata: found.metadata.map(|value| bytes(Some(value))).transpose()?,
             reservation: None,
-        })
+        };
+        match protected.format()? {
+            Format::Zero if protected.metadata.is_some() => Err(Error::integrity()),
+            _ => Ok(protected),
+        }
+    }
+
+    /// Reads the current record of a secret. In format 0 it carries no number: nothing would authenticate one, and a forged one
+    /// would satisfy a caller's pin and raise the mark of what was seen.
+    pub(crate) fn from_current(id: &SecretId, record: &Record) -> Result<Self> {
+        let protected = Self::from_record(id, record)?;
+        if protected.is_numbered_format_0()? { Err(Error::integrity()) } else { Ok(protected) }
+    }
+
+    /// Whether it is an earlier version in format 0: those get a number when they move to the history.
+    pub(crate) fn is_numbered_format_0(&self) -> Result<bool> {
+        Ok(self.format()? == Format::Zero && self.version != SecretVersion::UNVERSIONED)
     }
 
     /// The record to store. In format 0 without a number these are exactly the original's six attributes.
