@@ -27,6 +27,8 @@ mod report;
 
 pub mod fault;
 pub mod key_provider;
+#[cfg(feature = "memory-scan")]
+pub mod memory_scan;
 pub mod persistence;
 
 pub use options::Options;
