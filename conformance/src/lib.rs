@@ -30,6 +30,8 @@ mod steps;
 
 pub mod fault;
 pub mod key_provider;
+#[cfg(feature = "memory-scan")]
+pub mod memory_scan;
 pub mod persistence;
 pub mod store;
 
