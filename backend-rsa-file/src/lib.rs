@@ -1,6 +1,7 @@
-//! RSA key files as master keys: the embedded default of Secret Store.
+//! RSA key files as master keys and a directory of records: the embedded default, with no server and no cloud.
 //!
-//! [`RsaKeyProvider`] wraps document keys under RSA keys that lie in a directory of PEM files; no server, no cloud.
+//! * [`RsaKeyProvider`] wraps document keys under RSA keys that lie in a directory of PEM files.
+//! * [`DirectoryPersistence`] keeps records as small files that a person can read, safe across crashes and processes.
 //!
 //! # Features
 //!
@@ -13,11 +14,16 @@
 //!
 //! Where both are on, `aws-lc` wins. Both read what the other wrote.
 
+mod directory;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod key_provider;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod testing;
 
+pub use directory::{Creation, DirectoryOptions, DirectoryPersistence};
 pub use key_provider::{
     GenerateOptions, KeyDirectory, RsaKeyProvider, RsaKeyProviderBuilder, RsaKeySize, SigningKeyId,
 };

@@ -1,1 +1,23 @@
-//! .
+//! The code of the README and of the guides, as doc tests: what they show compiles, runs and does what they say.
+//!
+//! The examples themselves lie beside this folder; `cargo run --example quickstart` runs the first.
+
+/// The README.
+#[doc = include_str!("../../README.md")]
+pub mod readme {}
+
+/// Getting started.
+#[doc = include_str!("../../docs/guides/getting-started.md")]
+pub mod getting_started {}
+
+/// Writing a backend.
+#[doc = include_str!("../../docs/guides/write-a-backend.md")]
+pub mod write_a_backend {}
+
+/// Testing a service.
+#[doc = include_str!("../../docs/guides/test-my-service.md")]
+pub mod test_my_service {}
+
+/// Restoring and repairing.
+#[doc = include_str!("../../docs/guides/restore-and-repair.md")]
+pub mod restore_and_repair {}

@@ -226,16 +226,19 @@ fn encode_secret(
 }
 
 fn encode(purpose: Purpose, suite: Suite, fields: &[&[u8]]) -> Bytes {
-    let mut out = Bytes::new();
-    out.reserve(FIELDS_AT + fields.iter().map(|field| 4 + field.len()).sum::<usize>());
-    out.extend_from_slice(PREFIX);
-    out.push(purpose as u8);
-    out.push(suite as u8);
-    out.push(u8::try_from(fields.len()).expect("a handful of fields"));
+    // Sized once and filled in place: appending piece by piece costs a third of a small decryption.
+    let mut out = Bytes::from_elem(0, FIELDS_AT + fields.iter().map(|field| 4 + field.len()).sum::<usize>());
+    let (head, mut rest) = out.split_at_mut(FIELDS_AT);
+    head[..PURPOSE_AT].copy_from_slice(PREFIX);
+    head[PURPOSE_AT] = purpose as u8;
+    head[SUITE_AT] = suite as u8;
+    head[COUNT_AT] = u8::try_from(fields.len()).expect("a handful of fields");
     for field in fields {
         let length = u32::try_from(field.len()).expect("names and metadata are bounded far below 4 GiB");
-        out.extend_from_slice(&length.to_be_bytes());
-        out.extend_from_slice(field);
+        let (place, after) = rest.split_at_mut(4 + field.len());
+        place[..4].copy_from_slice(&length.to_be_bytes());
+        place[4..].copy_from_slice(field);
+        rest = after;
     }
     out
 }

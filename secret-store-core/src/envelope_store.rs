@@ -100,7 +100,8 @@ impl EnvelopeStore {
     ///
     /// As [`SecretStore`] says of reads.
     pub async fn unprotect(&self, protected: &ProtectedSecret) -> Result<Secret> {
-        let revision = crate::persistence::Revision::new("");
+        // The empty text that all share: it costs no allocation.
+        let revision = crate::persistence::Revision::new(Arc::<str>::default());
         self.inner.open(protected, revision).await.map_err(|error| named(error, "unprotect", protected.id()))
     }
 

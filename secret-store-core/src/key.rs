@@ -155,6 +155,8 @@ pub struct GeneratedKey {
 
 /// Fills a buffer from the operating system's generator.
 pub(crate) fn random_bytes(buffer: &mut [u8]) -> Result<()> {
+    #[cfg(feature = "bench")]
+    crate::bench::count_draw();
     getrandom::fill(buffer).map_err(|error| {
         Error::new(ErrorKind::Unavailable, "the operating system gives no random bytes").with_source(error)
     })

@@ -3,6 +3,9 @@
 pub mod blocking;
 
 mod application;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 mod clock;
 mod context;
 mod crypto;

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 
 use crate::application::Application;
 use crate::error::{Error, Result};
@@ -83,16 +84,15 @@ pub trait SecretStore: fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// The short forms of [`SecretStore`], for every implementation.
-#[async_trait]
+/// The short forms of [`SecretStore`], for every implementation: each hands on the future of the method it stands for.
 pub trait SecretStoreExt: SecretStore {
     /// Reads the current value.
     ///
     /// # Errors
     ///
     /// As [`SecretStore`] says of reads.
-    async fn get(&self, id: &SecretId) -> Result<Secret> {
-        self.get_with(id, GetOptions::default()).await
+    fn get<'a>(&'a self, id: &'a SecretId) -> BoxFuture<'a, Result<Secret>> {
+        self.get_with(id, GetOptions::default())
     }
 
     /// Reads one version, current or earlier.
@@ -100,8 +100,8 @@ pub trait SecretStoreExt: SecretStore {
     /// # Errors
     ///
     /// As [`SecretStore`] says of reads; [`NotFound`](crate::ErrorKind::NotFound) when this version is gone.
-    async fn get_version(&self, id: &SecretId, version: SecretVersion) -> Result<Secret> {
-        self.get_with(id, GetOptions::default().with_version(version)).await
+    fn get_version<'a>(&'a self, id: &'a SecretId, version: SecretVersion) -> BoxFuture<'a, Result<Secret>> {
+        self.get_with(id, GetOptions::default().with_version(version))
     }
 
     /// Stores a new version, whatever is there.
@@ -109,8 +109,8 @@ pub trait SecretStoreExt: SecretStore {
     /// # Errors
     ///
     /// As [`SecretStore`] says of writes.
-    async fn put(&self, id: &SecretId, value: SecretValue) -> Result<SecretInfo> {
-        self.put_with(id, value, PutOptions::default()).await
+    fn put<'a>(&'a self, id: &'a SecretId, value: SecretValue) -> BoxFuture<'a, Result<SecretInfo>> {
+        self.put_with(id, value, PutOptions::default())
     }
 
     /// Deletes the current value, whatever it is.
@@ -118,8 +118,8 @@ pub trait SecretStoreExt: SecretStore {
     /// # Errors
     ///
     /// As [`SecretStore`] says of writes; [`NotFound`](crate::ErrorKind::NotFound) when there is none.
-    async fn delete(&self, id: &SecretId) -> Result<()> {
-        self.delete_with(id, DeleteOptions::default()).await
+    fn delete<'a>(&'a self, id: &'a SecretId) -> BoxFuture<'a, Result<()>> {
+        self.delete_with(id, DeleteOptions::default())
     }
 
     /// The first page of an application's secrets, without their values.
@@ -127,8 +127,8 @@ pub trait SecretStoreExt: SecretStore {
     /// # Errors
     ///
     /// As [`SecretStore`] says of every method.
-    async fn list(&self, application: &ApplicationName) -> Result<Page<SecretInfo>> {
-        self.list_with(application, ListOptions::default()).await
+    fn list<'a>(&'a self, application: &'a ApplicationName) -> BoxFuture<'a, Result<Page<SecretInfo>>> {
+        self.list_with(application, ListOptions::default())
     }
 
     /// The first page of the earlier versions of a secret.
@@ -136,8 +136,8 @@ pub trait SecretStoreExt: SecretStore {
     /// # Errors
     ///
     /// As [`SecretStore`] says of every method.
-    async fn history(&self, id: &SecretId) -> Result<Page<SecretInfo>> {
-        self.history_with(id, ListOptions::default()).await
+    fn history<'a>(&'a self, id: &'a SecretId) -> BoxFuture<'a, Result<Page<SecretInfo>>> {
+        self.history_with(id, ListOptions::default())
     }
 
     /// Reads several current values: all or an error.
@@ -145,8 +145,8 @@ pub trait SecretStoreExt: SecretStore {
     /// # Errors
     ///
     /// As [`SecretStore`] says of reads.
-    async fn get_many(&self, ids: &[SecretId]) -> Result<Vec<Secret>> {
-        self.get_many_with(ids, GetOptions::default()).await
+    fn get_many<'a>(&'a self, ids: &'a [SecretId]) -> BoxFuture<'a, Result<Vec<Secret>>> {
+        self.get_many_with(ids, GetOptions::default())
     }
 
     /// Reads every secret of an application: complete or an error.
@@ -154,8 +154,8 @@ pub trait SecretStoreExt: SecretStore {
     /// # Errors
     ///
     /// As [`SecretStore`] says of reads.
-    async fn get_all(&self, application: &ApplicationName) -> Result<Vec<Secret>> {
-        self.get_all_with(application, GetOptions::default()).await
+    fn get_all<'a>(&'a self, application: &'a ApplicationName) -> BoxFuture<'a, Result<Vec<Secret>>> {
+        self.get_all_with(application, GetOptions::default())
     }
 
     /// Makes an earlier version the newest: reads it and stores its value and metadata as a new version. Needs the right to
@@ -164,10 +164,12 @@ pub trait SecretStoreExt: SecretStore {
     /// # Errors
     ///
     /// As [`SecretStore`] says of reads and writes.
-    async fn restore(&self, id: &SecretId, version: SecretVersion) -> Result<SecretInfo> {
-        let secret = self.get_version(id, version).await?;
-        let options = PutOptions::default().with_metadata(secret.info().metadata.clone());
-        self.put_with(id, secret.into_value(), options).await
+    fn restore<'a>(&'a self, id: &'a SecretId, version: SecretVersion) -> BoxFuture<'a, Result<SecretInfo>> {
+        Box::pin(async move {
+            let secret = self.get_version(id, version).await?;
+            let options = PutOptions::default().with_metadata(secret.info().metadata.clone());
+            self.put_with(id, secret.into_value(), options).await
+        })
     }
 
     /// A handle for one application, so that a service does not repeat itself.

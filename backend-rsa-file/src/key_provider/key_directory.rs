@@ -31,7 +31,9 @@ pub use generate::{GenerateOptions, RsaKeySize};
 ///
 /// One PEM block of at most 64 KiB with an RSA key of 2048 to 8192 bits: PKCS#8 (`PRIVATE KEY`, or `ENCRYPTED PRIVATE KEY` by PBES2
 /// with AES-CBC and PBKDF2-SHA-2 or scrypt) or PKCS#1 (`RSA PRIVATE KEY`) for private keys, SPKI (`PUBLIC KEY`) or
-/// PKCS#1 (`RSA PUBLIC KEY`) for public ones. Two-prime keys only.
+/// PKCS#1 (`RSA PUBLIC KEY`) for public ones. Two-prime keys only. [`generate_master_key`](Self::generate_master_key) and
+/// [`generate_signing_key`](Self::generate_signing_key) make them, and so does
+/// `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072`.
 ///
 /// # Who may read it
 ///

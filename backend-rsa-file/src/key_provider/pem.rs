@@ -10,7 +10,7 @@ use pkcs8::{EncryptedPrivateKeyInfoRef, ObjectIdentifier, PrivateKeyInfoRef};
 use secret_store_core::{Error, ErrorKind, Result, SecretValue};
 use zeroize::Zeroizing;
 
-mod passphrase;
+pub(crate) mod passphrase;
 
 pub(crate) use passphrase::{Cost, encrypt};
 

@@ -109,3 +109,63 @@ impl Binding {
         message
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Binding, ErrorKind, MasterKeyId, SigningKeyId, Wrap};
+
+    fn bytes(head: &[u8], id: &[u8], ciphertext: usize, signature: usize) -> Vec<u8> {
+        let length = |size: usize| u16::try_from(size).expect("small").to_be_bytes();
+        let ids = [&length(id.len())[..], id].concat();
+        [head, &ids, &length(ciphertext), &vec![1; ciphertext], &vec![2; signature]].concat()
+    }
+
+    #[test]
+    fn only_what_a_writer_could_have_made_parses() {
+        let (head, longest) = (b"SR1\x01", "k".repeat(255));
+        for good in [
+            bytes(head, b"k", 1, 1),
+            bytes(head, longest.as_bytes(), 1024, 1024),
+            bytes(head, "\u{7f72}".as_bytes(), 256, 256),
+        ] {
+            assert_eq!(Wrap::parse(&good).expect("well-formed").to_bytes(), good);
+        }
+        for suite in (0..=u8::MAX).filter(|suite| *suite != 1) {
+            let bad = bytes(&[b'S', b'R', b'1', suite], b"k", 1, 1);
+            assert_eq!(Wrap::parse(&bad).expect_err("unknown suite").kind(), ErrorKind::Unsupported);
+        }
+        for bad in [
+            bytes(b"SR2\x01", b"k", 1, 1),
+            bytes(b"sr1\x01", b"k", 1, 1),
+            bytes(head, b"", 1, 1),
+            bytes(head, b"~k", 1, 1),
+            bytes(head, b"k\n", 1, 1),
+            bytes(head, b"\xff", 1, 1),
+            bytes(head, "k".repeat(256).as_bytes(), 1, 1),
+            bytes(head, b"k", 0, 1),
+            bytes(head, b"k", 1025, 1),
+            bytes(head, b"k", 1, 0),
+            bytes(head, b"k", 1, 1025),
+        ] {
+            assert_eq!(Wrap::parse(&bad).expect_err("malformed").kind(), ErrorKind::Integrity, "{bad:?}");
+        }
+    }
+
+    /// Contexts of other purposes exist elsewhere: their byte is signed like this one.
+    #[test]
+    fn the_signed_message_has_every_field_behind_its_length() {
+        let (master, signer) = (MasterKeyId::new("M").expect("valid"), SigningKeyId::new("s1").expect("valid"));
+        for purpose in [3, 4] {
+            let binding = Binding { purpose, context_hash: [0xaa; 32] };
+            let expected = [
+                b"secret-store/1/rsa-wrap\0\0\0\x01".as_slice(),
+                &[purpose],
+                b"\0\0\0\x01\x01\0\0\0\x01M\0\0\0\x02s1\0\0\0\x20",
+                &[0xaa; 32],
+                b"\0\0\0\x03cip",
+            ];
+            assert_eq!(binding.message(&master, &signer, b"cip"), expected.concat());
+            assert_eq!(binding.label(), "aa".repeat(32));
+        }
+    }
+}

@@ -84,28 +84,43 @@ impl ProtectedSecret {
     ///
     /// # Errors
     ///
-    /// [`Integrity`](crate::ErrorKind::Integrity) for a missing or mistyped attribute, other names than the secret's own, or a size
-    /// of the initialisation vector that no format has.
+    /// [`Integrity`](crate::ErrorKind::Integrity) for a missing or mistyped attribute, other names than the secret's own, a size of
+    /// the initialisation vector that no format has, or metadata in format 0, which has none.
     pub fn from_record(id: &SecretId, record: &Record) -> Result<Self> {
-        let text = |name| record.text(name).ok_or_else(Error::integrity);
-        let bytes = |name| record.bytes(name).map(Arc::clone).ok_or_else(Error::integrity);
-        let named =
-            **text(APPLICATION_NAME)? == *id.application().as_str() && **text(SECRET_NAME)? == *id.name().as_str();
+        let found = Attributes::of(record);
+        let named = text(found.application_name)?[..] == *id.application().as_str()
+            && text(found.secret_name)?[..] == *id.name().as_str();
         if !named {
             return Err(Error::integrity());
         }
-        let master_key_id = MasterKeyId::new(Arc::clone(text(MASTER_KEY_ID)?)).map_err(|_| Error::integrity())?;
-        let iv = bytes(INITIALISATION_VECTOR)?;
-        Ok(Self {
+        let master_key_id = MasterKeyId::new(text(found.master_key_id)?).map_err(|_| Error::integrity())?;
+        let iv = bytes(found.iv)?;
+        let protected = Self {
             id: id.clone(),
-            version: stored_version(record)?,
-            wrapped_key: WrappedKey::new(master_key_id, bytes(PROTECTED_DOCUMENT_KEY)?),
+            version: version(found.version, Some(&iv))?,
+            wrapped_key: WrappedKey::new(master_key_id, bytes(found.document_key)?),
             iv,
-            value: bytes(PROTECTED_SECRET_VALUE)?,
-            created_at: optional(record, CREATED_AT, Record::number)?,
-            metadata: optional(record, METADATA, |record, name| record.bytes(name).cloned())?,
+            value: bytes(found.value)?,
+            created_at: found.created_at.map(|value| number(Some(value))).transpose()?,
+            metadata: found.metadata.map(|value| bytes(Some(value))).transpose()?,
             reservation: None,
-        })
+        };
+        match protected.format()? {
+            Format::Zero if protected.metadata.is_some() => Err(Error::integrity()),
+            _ => Ok(protected),
+        }
+    }
+
+    /// Reads the current record of a secret. In format 0 it carries no number: nothing would authenticate one, and a forged one
+    /// would satisfy a caller's pin and raise the mark of what was seen.
+    pub(crate) fn from_current(id: &SecretId, record: &Record) -> Result<Self> {
+        let protected = Self::from_record(id, record)?;
+        if protected.is_numbered_format_0()? { Err(Error::integrity()) } else { Ok(protected) }
+    }
+
+    /// Whether it is an earlier version in format 0: those get a number when they move to the history.
+    pub(crate) fn is_numbered_format_0(&self) -> Result<bool> {
+        Ok(self.format()? == Format::Zero && self.version != SecretVersion::UNVERSIONED)
     }
 
     /// The record to store. In format 0 without a number these are exactly the original's six attributes.
@@ -188,14 +203,72 @@ impl ProtectedSecret {
     }
 }
 
+/// The attributes of a secret's record, found in one pass: looking nine names up costs more than a small decryption.
+#[derive(Default)]
+struct Attributes<'a> {
+    application_name: Option<&'a Value>,
+    created_at: Option<&'a Value>,
+    iv: Option<&'a Value>,
+    master_key_id: Option<&'a Value>,
+    metadata: Option<&'a Value>,
+    document_key: Option<&'a Value>,
+    value: Option<&'a Value>,
+    secret_name: Option<&'a Value>,
+    version: Option<&'a Value>,
+}
+
+impl<'a> Attributes<'a> {
+    fn of(record: &'a Record) -> Self {
+        let mut found = Self::default();
+        for (name, value) in record.iter() {
+            let place = match name {
+                APPLICATION_NAME => &mut found.application_name,
+                CREATED_AT => &mut found.created_at,
+                INITIALISATION_VECTOR => &mut found.iv,
+                MASTER_KEY_ID => &mut found.master_key_id,
+                METADATA => &mut found.metadata,
+                PROTECTED_DOCUMENT_KEY => &mut found.document_key,
+                PROTECTED_SECRET_VALUE => &mut found.value,
+                SECRET_NAME => &mut found.secret_name,
+                VERSION => &mut found.version,
+                _ => continue,
+            };
+            *place = Some(value);
+        }
+        found
+    }
+}
+
+fn text(value: Option<&Value>) -> Result<Arc<str>> {
+    match value {
+        Some(Value::Text(text)) => Ok(Arc::clone(text)),
+        _ => Err(Error::integrity()),
+    }
+}
+
+fn bytes(value: Option<&Value>) -> Result<Arc<[u8]>> {
+    match value {
+        Some(Value::Bytes(bytes)) => Ok(Arc::clone(bytes)),
+        _ => Err(Error::integrity()),
+    }
+}
+
+fn number(value: Option<&Value>) -> Result<u64> {
+    match value {
+        Some(Value::Number(number)) => Ok(*number),
+        _ => Err(Error::integrity()),
+    }
+}
+
 /// The number a record carries. Only format 0 may carry none.
 pub(crate) fn stored_version(record: &Record) -> Result<SecretVersion> {
-    match record.get(VERSION) {
-        Some(Value::Number(number)) => SecretVersion::new(*number).map_err(|_| Error::integrity()),
-        Some(_) => Err(Error::integrity()),
-        None if record.bytes(INITIALISATION_VECTOR).is_some_and(|iv| iv.len() == super::legacy::IV_BYTES) => {
-            Ok(SecretVersion::UNVERSIONED)
-        }
+    version(record.get(VERSION), record.bytes(INITIALISATION_VECTOR).map(|iv| &**iv))
+}
+
+fn version(value: Option<&Value>, iv: Option<&[u8]>) -> Result<SecretVersion> {
+    match value {
+        Some(value) => SecretVersion::new(number(Some(value))?).map_err(|_| Error::integrity()),
+        None if iv.is_some_and(|iv| iv.len() == super::legacy::IV_BYTES) => Ok(SecretVersion::UNVERSIONED),
         None => Err(Error::integrity()),
     }
 }
@@ -204,14 +277,6 @@ pub(crate) fn stored_version(record: &Record) -> Result<SecretVersion> {
 pub(crate) fn stored_id(application: &ApplicationName, sort: &Arc<str>) -> Result<SecretId> {
     let name = SecretName::lenient(Arc::clone(sort)).map_err(|_| Error::integrity())?;
     Ok(SecretId::new(application.clone(), name))
-}
-
-fn optional<T>(record: &Record, name: &str, read: impl Fn(&Record, &str) -> Option<T>) -> Result<Option<T>> {
-    match (record.get(name), read(record, name)) {
-        (None, _) => Ok(None),
-        (Some(_), Some(value)) => Ok(Some(value)),
-        (Some(_), None) => Err(Error::integrity()),
-    }
 }
 
 fn milliseconds(time: SystemTime) -> u64 {

@@ -197,7 +197,7 @@ impl Found {
     fn parse(id: &SecretId, stored: Option<Stored>) -> Result<Option<Self>> {
         stored
             .map(|Stored { record, revision }| {
-                Ok(Self { protected: ProtectedSecret::from_record(id, &record)?, revision })
+                Ok(Self { protected: ProtectedSecret::from_current(id, &record)?, revision })
             })
             .transpose()
     }

@@ -26,7 +26,7 @@ impl Inner {
     /// Reads the current record as it is, whatever was seen before.
     async fn read_current(&self, id: &SecretId) -> Result<Option<Secret>> {
         let Some(stored) = self.records.load(&layout::current(id), Consistency::Strong).await? else { return Ok(None) };
-        let protected = ProtectedSecret::from_record(id, &stored.record)?;
+        let protected = ProtectedSecret::from_current(id, &stored.record)?;
         self.open(&protected, stored.revision).await.map(Some)
     }
 
@@ -51,7 +51,7 @@ impl Inner {
             self.marks.set(id, SecretVersion::UNVERSIONED);
             return Ok(None);
         };
-        let protected = ProtectedSecret::from_record(id, &stored.record)?;
+        let protected = ProtectedSecret::from_current(id, &stored.record)?;
         let secret = self.open(&protected, stored.revision.clone()).await?;
         let in_order = protected.version() == SecretVersion::UNVERSIONED || protected.version() > highest;
         if in_order {

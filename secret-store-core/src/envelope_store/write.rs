@@ -69,6 +69,11 @@ impl Inner {
         let id = protected.id();
         id.check_writable()?;
         self.config.wrapping_key(id.application(), Some(protected.wrapped_key().master_key_id()), &*self.keys)?;
+        if protected.is_numbered_format_0()? {
+            return Err(Error::invalid_input(
+                "an earlier version in format 0 cannot become the current record: put its value as a new version",
+            ));
+        }
         let legacy = self.config.application(id.application()).legacy;
         match protected.sealed()?.format() {
             Format::Zero if legacy != Legacy::ReadWrite => Err(Error::new(

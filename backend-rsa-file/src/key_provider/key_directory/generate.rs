@@ -128,6 +128,7 @@ fn new_key(options: &GenerateOptions) -> Result<(Zeroizing<String>, String)> {
 }
 
 fn create_directory(path: &Path) -> Result<()> {
+    let new: Vec<_> = path.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -139,11 +140,10 @@ fn create_directory(path: &Path) -> Result<()> {
         // A file in its place is said to exist already: the check says what is wrong.
         Ok(()) | Err(_) => check_directory(path)?,
     }
-    match path.parent() {
-        Some(parent) if parent.as_os_str().is_empty() => sync_directory(Path::new(".")),
-        Some(parent) => sync_directory(parent),
-        None => Ok(()),
+    for parent in new.into_iter().filter_map(Path::parent) {
+        sync_directory(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })?;
     }
+    Ok(())
 }
 
 fn refuse_existing(path: &Path) -> Result<()> {

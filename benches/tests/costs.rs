@@ -1,0 +1,225 @@
+//! Upper bounds on what an operation costs: allocations, random draws of the operating system, provider calls, round trips.
+//!
+//! Counted, not timed, so that they hold on every machine.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use secret_store_benches::{memory_keys, memory_records, now, secret_id, store, value};
+use secret_store_core::bench::os_draws;
+use secret_store_core::{
+    Consistency, DocumentKey, EncryptionContext, EnvelopeStore, GeneratedKey, KeyProvider, Limits, ListQuery,
+    MasterKeyId, Page, Persistence, ProtectOptions, RecordKey, Result, Revision, SecretStore, SecretStoreExt,
+    SecretValue, Stored, WrappedKey, Write,
+};
+
+/// What was counted of the operations beneath a store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Calls {
+    generate: u64,
+    wrap: u64,
+    unwrap: u64,
+    load: u64,
+    load_many: u64,
+    list: u64,
+    commit: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    generate: AtomicU64,
+    wrap: AtomicU64,
+    unwrap: AtomicU64,
+    load: AtomicU64,
+    load_many: AtomicU64,
+    list: AtomicU64,
+    commit: AtomicU64,
+}
+
+impl Counters {
+    /// What was counted since the last call.
+    fn take(&self) -> Calls {
+        let take = |counter: &AtomicU64| counter.swap(0, Ordering::Relaxed);
+        Calls {
+            generate: take(&self.generate),
+            wrap: take(&self.wrap),
+            unwrap: take(&self.unwrap),
+            load: take(&self.load),
+            load_many: take(&self.load_many),
+            list: take(&self.list),
+            commit: take(&self.commit),
+        }
+    }
+}
+
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+#[derive(Debug)]
+struct CountingKeys(Arc<dyn KeyProvider>, Arc<Counters>);
+
+#[async_trait]
+impl KeyProvider for CountingKeys {
+    fn accepts(&self, id: &MasterKeyId) -> bool {
+        self.0.accepts(id)
+    }
+
+    async fn generate_key(&self, id: &MasterKeyId, context: &EncryptionContext) -> Result<GeneratedKey> {
+        count(&self.1.generate);
+        self.0.generate_key(id, context).await
+    }
+
+    async fn wrap_key(&self, id: &MasterKeyId, key: &DocumentKey, context: &EncryptionContext) -> Result<WrappedKey> {
+        count(&self.1.wrap);
+        self.0.wrap_key(id, key, context).await
+    }
+
+    async fn unwrap_key(&self, key: &WrappedKey, context: &EncryptionContext) -> Result<DocumentKey> {
+        count(&self.1.unwrap);
+        self.0.unwrap_key(key, context).await
+    }
+
+    async fn rewrap_key(
+        &self,
+        key: &WrappedKey,
+        from: &EncryptionContext,
+        to: &MasterKeyId,
+        to_context: &EncryptionContext,
+    ) -> Result<WrappedKey> {
+        self.0.rewrap_key(key, from, to, to_context).await
+    }
+}
+
+#[derive(Debug)]
+struct CountingRecords(Arc<dyn Persistence>, Arc<Counters>);
+
+#[async_trait]
+impl Persistence for CountingRecords {
+    fn limits(&self) -> Limits {
+        self.0.limits()
+    }
+
+    async fn load(&self, key: &RecordKey, consistency: Consistency) -> Result<Option<Stored>> {
+        count(&self.1.load);
+        self.0.load(key, consistency).await
+    }
+
+    async fn load_many(&self, keys: &[RecordKey], consistency: Consistency) -> Result<Vec<Option<Stored>>> {
+        count(&self.1.load_many);
+        self.0.load_many(keys, consistency).await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Page<(Arc<str>, Stored)>> {
+        count(&self.1.list);
+        self.0.list(query).await
+    }
+
+    async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Option<Revision>>> {
+        count(&self.1.commit);
+        self.0.commit(writes).await
+    }
+}
+
+fn counted_store() -> (EnvelopeStore, Arc<Counters>) {
+    let counters = Arc::new(Counters::default());
+    let keys = CountingKeys(memory_keys(), Arc::clone(&counters));
+    let records = CountingRecords(memory_records(), Arc::clone(&counters));
+    (store(Arc::new(keys), Arc::new(records)), counters)
+}
+
+fn secret() -> SecretValue {
+    SecretValue::new(value(1024))
+}
+
+/// How many random draws an operation makes.
+fn draws<T>(operation: impl FnOnce() -> T) -> (T, u64) {
+    let before = os_draws();
+    let result = operation();
+    (result, os_draws() - before)
+}
+
+#[test]
+fn a_put_is_one_load_one_key_one_commit_one_draw() {
+    let (store, counters) = counted_store();
+    let expected = Calls { load_many: 1, generate: 1, commit: 1, ..Calls::default() };
+    for what in ["the first version", "the second, which moves the first to the history"] {
+        let (info, drawn) = draws(|| now(store.put(&secret_id(), secret())));
+        info.expect("stored");
+        assert_eq!((counters.take(), drawn), (expected, 1), "{what}");
+    }
+}
+
+#[test]
+fn a_get_is_one_load_and_one_unwrap_unless_the_key_is_ready_and_draws_nothing() {
+    let (store, counters) = counted_store();
+    now(store.put(&secret_id(), secret())).expect("stored");
+    counters.take();
+    for unwrap in [1, 0, 0] {
+        let (read, drawn) = draws(|| now(store.get(&secret_id())));
+        assert_eq!(read.expect("read").expose_secret(), value(1024));
+        assert_eq!((counters.take(), drawn), (Calls { load: 1, unwrap, ..Calls::default() }, 0));
+    }
+    store.purge_keys();
+    now(store.get(&secret_id())).expect("read");
+    assert_eq!(counters.take(), Calls { load: 1, unwrap: 1, ..Calls::default() });
+}
+
+#[test]
+fn protect_and_unprotect_make_no_round_trip_beyond_their_own() {
+    let (store, counters) = counted_store();
+    let (protected, drawn) = draws(|| now(store.protect(&secret_id(), secret(), ProtectOptions::default())));
+    let protected = protected.expect("protected");
+    assert_eq!((counters.take(), drawn), (Calls { load_many: 1, generate: 1, ..Calls::default() }, 1));
+    now(store.save(&protected)).expect("saved");
+    assert_eq!(counters.take(), Calls { commit: 1, ..Calls::default() });
+    for unwrap in [1, 0] {
+        let (read, drawn) = draws(|| now(store.unprotect(&protected)));
+        read.expect("opened");
+        assert_eq!((counters.take(), drawn), (Calls { unwrap, ..Calls::default() }, 0));
+    }
+}
+
+#[test]
+fn many_secrets_are_loaded_at_once() {
+    let (store, counters) = counted_store();
+    let app = store.application("App").expect("valid");
+    let names: Vec<String> = (0..100).map(|n| format!("name-{n:03}")).collect();
+    for name in &names {
+        now(app.put(name.as_str(), "value")).expect("stored");
+    }
+    counters.take();
+    let (read, drawn) = draws(|| now(app.get_many(names.iter().map(String::as_str))));
+    assert_eq!(read.expect("read").len(), 100);
+    assert_eq!((counters.take(), drawn), (Calls { load_many: 1, unwrap: 100, ..Calls::default() }, 0));
+    assert_eq!(now(app.get_all()).expect("read").len(), 100);
+    assert_eq!(counters.take(), Calls { list: 1, ..Calls::default() });
+}
+
+/// The most of several runs; the first ones fill caches and grow maps.
+fn allocations(mut operation: impl FnMut()) -> u64 {
+    (0..16).for_each(|_| operation());
+    (0..16).map(|_| allocation_counter::measure(&mut operation).count_total).max().expect("several runs")
+}
+
+/// The memory backend's own are counted too: it is what stands beneath.
+#[test]
+fn allocations_are_bounded() {
+    let store = store(memory_keys(), memory_records());
+    let id = secret_id();
+    now(store.put(&id, secret())).expect("stored");
+    let protected = now(store.protect(&id, secret(), ProtectOptions::default())).expect("protected");
+    let dynamic: Arc<dyn SecretStore> = Arc::new(store.clone());
+
+    // The value, and one boxed future each of the store and the persistence.
+    let get = allocations(|| drop(now(dynamic.get(&id)).expect("read")));
+    // The value alone: it is no trait method.
+    let unprotect = allocations(|| drop(now(store.unprotect(&protected)).expect("opened")));
+    let protect =
+        allocations(|| drop(now(store.protect(&id, secret(), ProtectOptions::default())).expect("protected")));
+    let put = allocations(|| drop(now(dynamic.put(&id, secret())).expect("stored")));
+    assert_eq!((get, unprotect), (3, 1), "protect {protect}, put {put}");
+    assert!(protect <= 20, "{protect}");
+    assert!(put <= 38, "{put}");
+}

@@ -1,0 +1,115 @@
+//! The documents say what is there: the bytes they show are the bytes of the vectors, and the files and tests they
+//! name exist.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the examples lie in the workspace")
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).expect(path)
+}
+
+/// Every file below a folder with an ending, without what is built.
+fn files(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a readable folder") {
+        let path = entry.expect("a readable entry").path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+        if path.is_dir() && name != "target" && !name.starts_with('.') {
+            files(&path, ending, found);
+        } else if name.ends_with(ending) {
+            found.push(path);
+        }
+    }
+}
+
+fn documents() -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    files(root(), ".md", &mut found);
+    assert!(found.len() >= 8, "{found:?}");
+    found.into_iter().map(|path| (path.clone(), fs::read_to_string(path).expect("text"))).collect()
+}
+
+/// What stands between backticks within a line.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().flat_map(|line| line.split('`').skip(1).step_by(2))
+}
+
+fn hex_of_base64(value: &Value) -> String {
+    hex::encode(STANDARD.decode(value.as_str().expect("text")).expect("base64"))
+}
+
+#[test]
+fn the_format_document_shows_the_vectors() {
+    let shown: String = read("docs/format.md").split_whitespace().collect();
+    let parse = |path: &str| -> Value { serde_json::from_str(&read(path)).expect(path) };
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    let mut expected = Vec::new();
+
+    let records = parse("backend-memory/tests/vectors/records.json");
+    expected.push(text(&records["master_key"]));
+    for record in records["records"].as_array().expect("an array") {
+        expected.push(text(&record["record"]));
+    }
+    expected.extend(["context", "aad", "wrap", "document_key"].map(|field| text(&records["records"][0][field])));
+    let value = &parse("secret-store-core/tests/vectors/format1.json")["vectors"][0];
+    expected.extend(["document_key", "nonce", "aad", "plaintext", "value"].map(|field| text(&value[field])));
+    let wrap = &parse("backend-rsa-file/tests/vectors/sr1.json")["wraps"][0];
+    expected.extend(["document_key", "wrapped"].map(|field| hex_of_base64(&wrap[field])));
+    let written = parse("backend-rsa-file/tests/vectors/written.json");
+    let segment = written["wraps"].as_array().expect("an array").iter().find(|wrap| wrap["kind"] == "legacy");
+    let segment = segment.expect("a segment of format 0");
+    expected.extend(["document_key", "wrapped"].map(|field| hex_of_base64(&segment[field])));
+
+    for bytes in expected {
+        assert!(bytes.len() >= 14 && shown.contains(&bytes), "docs/format.md does not show {bytes}");
+    }
+}
+
+#[test]
+fn files_that_documents_name_exist() {
+    for (document, text) in documents() {
+        let folder = document.parent().expect("a file lies in a folder");
+        for path in quoted(&text).filter(|path| [".rs", ".json", ".md"].iter().any(|end| path.ends_with(end))) {
+            // Templates and the file names of a data directory are no files of the project.
+            if path.contains('/') && !path.contains(['<', '+']) && path != "journal/commit.json" {
+                assert!(root().join(path).exists() || folder.join(path).exists(), "{document:?} names {path}");
+            }
+        }
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let target = link.split('#').next().unwrap_or_default();
+            if !target.is_empty() && !target.contains("://") {
+                assert!(folder.join(target).exists(), "{document:?} links to {target}");
+            }
+        }
+    }
+}
+
+/// A name of three words and more is that of a test or a function: somewhere in the code it stands.
+#[test]
+fn tests_that_documents_name_exist() {
+    let mut sources = Vec::new();
+    files(root(), ".rs", &mut sources);
+    let mut words = BTreeSet::new();
+    for path in sources.iter().filter(|path| !path.ends_with("tests/documents.rs")) {
+        let source = fs::read_to_string(path).expect("text");
+        let of_source = source.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+        words.extend(of_source.filter(|word| word.contains('_')).map(str::to_owned));
+    }
+    for (document, text) in documents() {
+        for word in quoted(&text) {
+            let snake =
+                word.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_');
+            if snake && word.matches('_').count() >= 2 {
+                assert!(words.contains(word), "{document:?} names {word}, which no code has");
+            }
+        }
+    }
+}

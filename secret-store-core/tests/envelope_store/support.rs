@@ -1,0 +1,142 @@
+//! A store over memory whose every part a test can reach: records, keys, clock, faults.
+
+mod clock;
+mod keys;
+mod records;
+
+use std::sync::Arc;
+
+use secret_store_core::{
+    ApplicationConfig, ApplicationName, Consistency, EnvelopeStore, EnvelopeStoreBuilder, Error, ErrorKind, Legacy,
+    MasterKeyId, Persistence, Precondition, Record, RecordKey, Result, SecretId, SecretName, SecretVersion, Stored,
+    Write,
+};
+use secret_store_memory::MemoryPersistence;
+
+pub(crate) use clock::ManualClock;
+pub(crate) use futures::executor::block_on as wait;
+pub(crate) use keys::{KeyCall, Keys};
+pub(crate) use records::{Call, Records, Strike};
+
+pub(crate) const STORE: &str = "prod";
+pub(crate) const APP: &str = "YourApp.Production";
+pub(crate) const MAIN: &str = "main";
+
+/// The six attributes of the original.
+pub(crate) const APPLICATION_NAME: &str = "ApplicationName";
+pub(crate) const SECRET_NAME: &str = "SecretName";
+pub(crate) const MASTER_KEY_ID: &str = "MasterKeyId";
+pub(crate) const DOCUMENT_KEY: &str = "ProtectedDocumentKey";
+pub(crate) const VALUE: &str = "ProtectedSecretValue";
+pub(crate) const IV: &str = "InitialisationVector";
+/// Ours.
+pub(crate) const VERSION: &str = "Version";
+pub(crate) const CREATED_AT: &str = "CreatedAt";
+pub(crate) const METADATA: &str = "Metadata";
+
+pub(crate) fn app(name: &str) -> ApplicationName {
+    ApplicationName::new(name).expect("a valid application name")
+}
+
+pub(crate) fn id(name: &str) -> SecretId {
+    SecretId::parse(APP, name).expect("a valid name")
+}
+
+pub(crate) fn lenient(name: &str) -> SecretId {
+    SecretId::new(app(APP), SecretName::lenient(name).expect("a leniently valid name"))
+}
+
+pub(crate) fn master(id: &str) -> MasterKeyId {
+    MasterKeyId::new(id).expect("a valid master key id")
+}
+
+pub(crate) fn version(number: u64) -> SecretVersion {
+    SecretVersion::new(number).expect("not zero")
+}
+
+/// Where a current record stands.
+pub(crate) fn current(id: &SecretId) -> RecordKey {
+    RecordKey::new(id.application().as_str(), id.name().as_str())
+}
+
+/// Where an earlier version stands.
+pub(crate) fn slot(id: &SecretId, number: u64) -> RecordKey {
+    RecordKey::new(format!("~h~{}", id.application().as_str()), format!("{}\u{1f}{number:020}", id.name().as_str()))
+}
+
+/// Where the last number stands.
+pub(crate) fn last(id: &SecretId) -> RecordKey {
+    RecordKey::new(format!("~h~{}", id.application().as_str()), format!("{}\u{1f}", id.name().as_str()))
+}
+
+/// The kind of an error that must have come.
+#[track_caller]
+pub(crate) fn kind<T: std::fmt::Debug>(result: Result<T>) -> ErrorKind {
+    refusal(result).kind()
+}
+
+/// The error that must have come.
+#[track_caller]
+pub(crate) fn refusal<T: std::fmt::Debug>(result: Result<T>) -> Error {
+    result.expect_err("this must be refused")
+}
+
+/// One database, one key provider, one clock; any number of stores (processes) over them.
+pub(crate) struct World {
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) records: Arc<Records>,
+    pub(crate) clock: Arc<ManualClock>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::over(MemoryPersistence::new())
+    }
+
+    pub(crate) fn over(memory: MemoryPersistence) -> Self {
+        Self {
+            keys: Arc::new(Keys::new(&[MAIN, "second"])),
+            records: Arc::new(Records::new(memory)),
+            clock: Arc::new(ManualClock::default()),
+        }
+    }
+
+    pub(crate) fn builder(&self) -> EnvelopeStoreBuilder {
+        EnvelopeStore::builder(self.keys.clone(), self.records.clone())
+            .store_id(STORE)
+            .master_key(MAIN)
+            .clock(self.clock.clone())
+    }
+
+    /// A store that knows nothing yet, as a process that has just begun.
+    pub(crate) fn store(&self) -> EnvelopeStore {
+        self.builder().build().expect("a valid configuration")
+    }
+
+    /// A new store whose application admits format 0.
+    pub(crate) fn legacy(&self, legacy: Legacy) -> EnvelopeStore {
+        let config = ApplicationConfig::default().with_legacy(legacy);
+        self.builder().application(app(APP), config).build().expect("a valid configuration")
+    }
+
+    pub(crate) fn memory(&self) -> &MemoryPersistence {
+        self.records.memory()
+    }
+
+    pub(crate) fn stored(&self, key: &RecordKey) -> Option<Stored> {
+        wait(self.memory().load(key, Consistency::Strong)).expect("memory answers")
+    }
+
+    pub(crate) fn record(&self, key: &RecordKey) -> Record {
+        Record::clone(&self.stored(key).expect("a record stands there").record)
+    }
+
+    /// Writes past the store, as whoever may write to the database.
+    pub(crate) fn plant(&self, key: &RecordKey, record: Record) {
+        wait(self.memory().commit(vec![Write::put(key.clone(), record, Precondition::Any)])).expect("memory takes it");
+    }
+
+    pub(crate) fn erase(&self, key: &RecordKey) {
+        wait(self.memory().commit(vec![Write::delete(key.clone(), Precondition::Any)])).expect("memory takes it");
+    }
+}
