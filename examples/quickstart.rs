@@ -59,7 +59,10 @@ async fn run() -> std::result::Result<(), Box<dyn StdError>> {
     tamper(&writer, &home.records().await?).await?;
     match home.temporary {
         Some(_) => println!("\nDone. Everything was in a temporary directory; --dir keeps it."),
-        None => println!("\nDone. Look at the records: they are JSON files in {}", home.path.join("records").display()),
+        None => println!(
+            "\nDone. Look at the records: they are JSON files in {}",
+            home.path.join("store/records").display()
+        ),
     }
     Ok(())
 }
@@ -77,7 +80,7 @@ impl Home {
     async fn open(dir: Option<PathBuf>) -> std::result::Result<Self, Box<dyn StdError>> {
         let temporary = if dir.is_none() { Some(tempfile::tempdir()?) } else { None };
         let path = dir.or_else(|| temporary.as_ref().map(|dir| dir.path().to_owned())).unwrap_or_default();
-        let home = Self { path, master: "local-2026".parse()?, signer: "writer-1".parse()?, temporary: temporary };
+        let home = Self { path, master: "local-2026".parse()?, signer: "writer-1".parse()?, temporary };
         home.make_keys().await?;
         Ok(home)
     }
@@ -97,7 +100,7 @@ impl Home {
     }
 
     async fn records(&self) -> Result<DirectoryPersistence> {
-        DirectoryPersistence::open(self.path.join("records")).await
+        DirectoryPersistence::open(self.path.join("store")).await
     }
 
     /// A handle of its own on the application, as another process would open it.

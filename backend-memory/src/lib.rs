@@ -7,9 +7,12 @@
 //!
 //! * [`MemoryPersistence`] is an ordered map with revisions, atomic commits and [snapshots](MemoryPersistence::snapshot).
 //! * [`MemoryKeyProvider`] holds master keys by id; the ids it holds are its allow-list.
+//! * [`store()`] joins the two to a ready [`EnvelopeStore`](secret_store_core::EnvelopeStore) in one line.
 
 mod key_provider;
 mod persistence;
+mod store;
 
 pub use key_provider::MemoryKeyProvider;
 pub use persistence::{MemoryPersistence, Snapshot};
+pub use store::store;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use futures::executor::block_on;
-use secret_store_conformance::{key_provider, persistence};
-use secret_store_core::MasterKeyId;
+use secret_store_conformance::{key_provider, persistence, store};
+use secret_store_core::{EnvelopeStore, KeyProvider, MasterKeyId, Persistence, Result};
 use secret_store_memory::{MemoryKeyProvider, MemoryPersistence};
 
 #[test]
@@ -25,5 +25,36 @@ fn key_provider_in_memory() {
         let provider = MemoryKeyProvider::new().with_generated(&ids[0])?.with_generated(&ids[1])?;
         Ok(key_provider::Instance::new(provider, ids))
     }));
+    report.assert_complete();
+}
+
+/// Stores over any persistence that share their id and their master keys.
+fn stores() -> Result<impl Fn(Arc<dyn Persistence>) -> Result<EnvelopeStore> + Clone> {
+    let ids = [MasterKeyId::new("first")?, MasterKeyId::new("second")?];
+    let keys: Arc<dyn KeyProvider> =
+        Arc::new(MemoryKeyProvider::new().with_generated(&ids[0])?.with_generated(&ids[1])?);
+    Ok(move |records| {
+        EnvelopeStore::builder(Arc::clone(&keys), records).store_id("conformance").master_key("first").build()
+    })
+}
+
+#[test]
+fn envelope_store_in_memory() {
+    let report = block_on(store::run(|| async {
+        let (build, records) = (stores()?, Arc::new(MemoryPersistence::new()));
+        let instance = store::Instance::from(build(Arc::<MemoryPersistence>::clone(&records))?);
+        let reopen = move || std::future::ready(build(Arc::<MemoryPersistence>::clone(&records)));
+        Ok(instance.with_other_master_key(MasterKeyId::new("second")?).with_reopen(reopen))
+    }));
+    report.assert_complete();
+}
+
+#[test]
+fn envelope_store_over_a_hostile_memory() {
+    let build = stores().expect("the operating system gives random bytes");
+    let report = block_on(store::run_hostile(
+        || async { Ok(MemoryPersistence::new()) },
+        move |records| std::future::ready(build(records)),
+    ));
     report.assert_complete();
 }

@@ -13,6 +13,7 @@ pub(crate) mod record_file;
 mod store;
 mod surroundings;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use secret_store_core::blocking::unblock;
 use secret_store_core::{
-    Consistency, Limits, ListQuery, Page, Persistence, RecordKey, Result, Revision, Stored, Write,
+    Consistency, Error, Limits, ListQuery, Page, Persistence, RecordKey, Result, Revision, Stored, Write,
 };
 
 use file_system::{FileSystem, NativeFileSystem};
@@ -29,7 +30,8 @@ use store::Store;
 /// A [`Persistence`] in a directory: one JSON file a record, for programs that bring their storage along.
 ///
 /// Any number of handles, in any number of processes of one machine, may use one directory: one of them writes at a
-/// time, all of them read at once, and no reader waits for a writer.
+/// time, all of them read at once, and no reader waits for a writer (save that a listing which meets one commit after
+/// another keeps writers out for one scan of the names).
 ///
 /// ```
 /// # futures::executor::block_on(async {
@@ -152,15 +154,15 @@ impl DirectoryPersistence {
     /// [`PermissionDenied`](secret_store_core::ErrorKind::PermissionDenied) and the other kinds of failure as above.
     pub async fn open_with(path: impl Into<PathBuf>, options: DirectoryOptions) -> Result<Self> {
         let path = path.into();
-        unblock(move || Self::open_native(Arc::new(NativeFileSystem), &path, &options)).await
+        let open = move || Self::open_native(Arc::new(NativeFileSystem), &path, &options);
+        unblock(open).await.map_err(|error| error.with_operation("open data directory"))
     }
 
     /// Opens a directory of the operating system through a seam over its files.
     pub(crate) fn open_native(fs: Arc<dyn FileSystem>, path: &Path, options: &DirectoryOptions) -> Result<Self> {
         let path = std::path::absolute(path).map_err(failure::definite)?;
         // The path of the directory itself may lead over links: that is its owner's choice.
-        let exists = path.try_exists().map_err(failure::definite)?;
-        if !exists {
+        if !exists(&path)? {
             if options.creation == Creation::Never {
                 return Err(store::no_store());
             }
@@ -181,6 +183,15 @@ impl DirectoryPersistence {
     pub(crate) fn store(&self) -> &Store {
         &self.store
     }
+}
+
+fn exists(path: &Path) -> Result<bool> {
+    path.try_exists().map_err(|error| match error.kind() {
+        io::ErrorKind::NotADirectory => {
+            Error::invalid_input(format!("{path:?} leads through something that is not a directory: name another path"))
+        }
+        _ => failure::definite(error),
+    })
 }
 
 #[async_trait]

@@ -93,11 +93,12 @@ where
 {
     let mut reports = Vec::new();
     for case in cases {
+        let begun = SystemClock.monotonic();
         let outcome = match &options.only {
             Some(text) if !case.name.contains(text) => Outcome::Skipped(format!("only {text:?} was asked for")),
             _ => run_case(case, options, make()).await,
         };
-        reports.push(CaseReport::new(case.name.to_owned(), outcome));
+        reports.push(CaseReport::new(case.name.to_owned(), outcome, SystemClock.monotonic() - begun));
     }
     Report::new(suite, reports)
 }

@@ -5,6 +5,7 @@
 //! * [`Recording`] keeps every call and its arguments.
 //! * [`Failing`] fails the calls it is told to, without making them.
 //! * [`TimingOut`] commits, then answers that it does not know.
+//! * [`Racing`] lets a rival commit first.
 //! * [`Stale`] answers what used to be there: to eventual reads, as is allowed, or to strong ones as well.
 //! * [`Tearing`] applies a part of a commit.
 //! * [`Reordering`] answers in another order than asked for.
@@ -18,6 +19,7 @@ mod failing;
 mod failing_keys;
 mod forgery;
 mod forging;
+mod racing;
 mod recording;
 mod recording_keys;
 mod reordering;
@@ -30,6 +32,7 @@ pub use failing::Failing;
 pub use failing_keys::FailingKeyProvider;
 pub use forgery::Forgery;
 pub use forging::Forging;
+pub use racing::Racing;
 pub use recording::{Call, Recording};
 pub use recording_keys::{KeyCall, RecordingKeyProvider};
 pub use reordering::Reordering;

@@ -5,6 +5,8 @@
 //!
 //! * [`persistence::run`] for a [`Persistence`](secret_store_core::Persistence).
 //! * [`key_provider::run`] for a [`KeyProvider`](secret_store_core::KeyProvider).
+//! * [`store::run`] for a [`SecretStore`](secret_store_core::SecretStore); [`store::run_hostile`] for one that is built over
+//!   a persistence, which the suite then makes fail and lie.
 //! * [`fault`]: backends that misbehave on purpose, for your own tests.
 //!
 //! ```
@@ -24,10 +26,14 @@
 mod case;
 mod options;
 mod report;
+mod steps;
 
 pub mod fault;
 pub mod key_provider;
+#[cfg(feature = "memory-scan")]
+pub mod memory_scan;
 pub mod persistence;
+pub mod store;
 
 pub use options::Options;
 pub use report::{CaseReport, Outcome, Report};

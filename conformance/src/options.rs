@@ -41,7 +41,7 @@ impl Default for Options {
 
 impl Options {
     /// How the concurrent cases start a task. Each gets a thread of its own by default; a backend that needs its runtime
-    /// passes that one's `spawn`.
+    /// passes that one's `spawn`. It must return at once: tasks wait for each other.
     #[must_use]
     pub fn with_spawn(mut self, spawn: impl Fn(BoxFuture<'static, ()>) + Send + Sync + 'static) -> Self {
         self.spawn = Arc::new(spawn);
@@ -96,7 +96,20 @@ impl Options {
         &self,
         tasks: impl IntoIterator<Item = BoxFuture<'static, Result<T, Stop>>>,
     ) -> Result<Vec<T>, Stop> {
-        let answers: Vec<_> = tasks.into_iter().map(|task| self.start(task)).collect();
+        // All of them wait for the last to be started, so that they meet.
+        let (go, gate) = oneshot::channel::<()>();
+        let gate = gate.shared();
+        let gated = |task: BoxFuture<'static, Result<T, Stop>>| {
+            let gate = gate.clone();
+            async move {
+                // It is never sent, only dropped: the gate opens either way.
+                let _ = gate.await;
+                task.await
+            }
+            .boxed()
+        };
+        let answers: Vec<_> = tasks.into_iter().map(|task| self.start(gated(task))).collect();
+        drop(go);
         let answers = join_all(answers).await.into_iter();
         answers
             .map(|answer| answer.unwrap_or_else(|_| Err(Stop::failed("a task was dropped by the spawner"))))

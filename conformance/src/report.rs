@@ -1,6 +1,10 @@
 //! What a run found.
 
 use std::fmt;
+use std::time::Duration;
+
+/// From here on the report says how long a case took.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// The result of a suite: every case by name, with what became of it.
 ///
@@ -18,6 +22,7 @@ pub struct Report {
 pub struct CaseReport {
     name: String,
     outcome: Outcome,
+    elapsed: Duration,
 }
 
 /// What became of a case.
@@ -91,14 +96,20 @@ impl Report {
 }
 
 impl CaseReport {
-    pub(crate) fn new(name: String, outcome: Outcome) -> Self {
-        Self { name, outcome }
+    pub(crate) fn new(name: String, outcome: Outcome, elapsed: Duration) -> Self {
+        Self { name, outcome, elapsed }
     }
 
     /// The case's name, `group::case`.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// How long it took.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
     }
 
     /// What became of it.
@@ -112,6 +123,9 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for case in &self.cases {
             match &case.outcome {
+                Outcome::Passed if case.elapsed >= SLOW => {
+                    writeln!(f, "  passed   {} ({:.1?})", case.name, case.elapsed)?
+                }
                 Outcome::Passed => writeln!(f, "  passed   {}", case.name)?,
                 Outcome::Skipped(reason) => writeln!(f, "  SKIPPED  {}: {reason}", case.name)?,
                 Outcome::Failed(reason) => writeln!(f, "  FAILED   {}: {reason}", case.name)?,
@@ -127,7 +141,10 @@ mod tests {
     use super::*;
 
     fn report(outcomes: &[Outcome]) -> Report {
-        let cases = outcomes.iter().enumerate().map(|(n, outcome)| CaseReport::new(format!("g::{n}"), outcome.clone()));
+        let cases = outcomes
+            .iter()
+            .enumerate()
+            .map(|(n, outcome)| CaseReport::new(format!("g::{n}"), outcome.clone(), Duration::ZERO));
         Report::new("suite", cases.collect())
     }
 

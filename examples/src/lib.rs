@@ -3,21 +3,26 @@
 //! The examples themselves lie beside this folder; `cargo run --example quickstart` runs the first.
 
 /// The README.
+#[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub mod readme {}
 
 /// Getting started.
+#[cfg(doctest)]
 #[doc = include_str!("../../docs/guides/getting-started.md")]
 pub mod getting_started {}
 
 /// Writing a backend.
+#[cfg(doctest)]
 #[doc = include_str!("../../docs/guides/write-a-backend.md")]
 pub mod write_a_backend {}
 
 /// Testing a service.
+#[cfg(doctest)]
 #[doc = include_str!("../../docs/guides/test-my-service.md")]
 pub mod test_my_service {}
 
 /// Restoring and repairing.
+#[cfg(doctest)]
 #[doc = include_str!("../../docs/guides/restore-and-repair.md")]
 pub mod restore_and_repair {}

@@ -85,14 +85,11 @@ struct Inner {
 
 impl fmt::Display for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(operation) = self.operation {
-            write!(f, "{operation} ")?;
-        }
-        if let Some(secret) = &self.secret {
-            write!(f, "{secret}")?;
-        }
-        if self.operation.is_some() || self.secret.is_some() {
-            f.write_str(": ")?;
+        match (self.operation, &self.secret) {
+            (Some(operation), Some(secret)) => write!(f, "{operation} {secret}: ")?,
+            (Some(operation), None) => write!(f, "{operation}: ")?,
+            (None, Some(secret)) => write!(f, "{secret}: ")?,
+            (None, None) => {}
         }
         match &self.message {
             Some(message) => f.write_str(message),
@@ -271,6 +268,8 @@ mod tests {
         let error = Error::not_found().with_operation("get").with_secret(&id).with_operation("outer");
         assert_eq!(error.to_string(), "get App/a\\u{1b}[2Jb: not found");
         assert_eq!(error.operation(), Some("get"));
+        assert_eq!(Error::not_found().with_operation("list").to_string(), "list: not found");
+        assert_eq!(Error::not_found().with_secret(&id).to_string(), "App/a\\u{1b}[2Jb: not found");
     }
 
     #[test]

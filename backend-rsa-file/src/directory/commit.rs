@@ -45,7 +45,7 @@ impl Store {
         self.check(writes, &locations)?;
         let changes = self.without_idle_deletes(changes)?;
         if !changes.is_empty() {
-            self.make(&mut held, Journal { writes: changes })?;
+            self.make(&mut held, &Journal { writes: changes })?;
         }
         Ok(revisions)
     }
@@ -77,7 +77,7 @@ impl Store {
         Ok(kept)
     }
 
-    fn make(&self, held: &mut Held<'_>, journal: Journal) -> Result<()> {
+    fn make(&self, held: &mut Held<'_>, journal: &Journal) -> Result<()> {
         let bytes = journal.to_bytes();
         let temporary = self.paths.temporary.join("journal");
         let prepared = self.prepare(held, &journal.writes).and_then(|prepared| {
@@ -174,10 +174,9 @@ impl Store {
                     Change::Delete { .. } => self.remove_if_there(&location.file)?,
                 }
             }
-            for folder in folders {
-                self.fs.sync_folder(folder)?;
-            }
-            self.end_generation(generation)
+            // Scans need not wait for the disk: what they see is in the journal.
+            self.end_generation(generation)?;
+            folders.into_iter().try_for_each(|folder| self.fs.sync_folder(folder))
         });
         if let Err(error) = applied {
             held.0.durable.clear();
@@ -206,11 +205,14 @@ impl Store {
         Ok(bytes.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok()?.strip_suffix('\n')?.parse().ok()))
     }
 
-    fn repair_generation(&self) -> io::Result<()> {
-        if self.generation()?.is_some() {
-            return Ok(());
+    /// Under the write lock nobody is applying anything: an odd generation is that of a dead writer. One that cannot be
+    /// read was lost with the power, and with it every process that had seen it.
+    pub(super) fn repair_generation(&self) -> io::Result<()> {
+        match self.generation()? {
+            Some(generation) if generation % 2 == 0 => Ok(()),
+            Some(generation) => self.end_generation(generation),
+            None => publish(&*self.fs, &self.paths, &self.paths.generation, super::layout::FIRST_GENERATION),
         }
-        publish(&*self.fs, &self.paths, &self.paths.generation, super::layout::FIRST_GENERATION)
     }
 
     fn begin_generation(&self) -> io::Result<u64> {

@@ -22,7 +22,8 @@ pub enum EntryKind {
     Other,
 }
 
-/// The file operations of a store. Paths are absolute.
+/// The file operations of a store. Paths are absolute, and every error is the system's own but for those named here.
+#[allow(clippy::missing_errors_doc, reason = "said once for all of them")]
 pub trait FileSystem: fmt::Debug + Send + Sync + 'static {
     /// What stands at a path, or `None`.
     fn kind(&self, path: &Path) -> io::Result<Option<EntryKind>>;
@@ -59,6 +60,7 @@ pub trait FileSystem: fmt::Debug + Send + Sync + 'static {
 }
 
 /// A file being written for the first time.
+#[allow(clippy::missing_errors_doc, reason = "as above")]
 pub trait NewFile: fmt::Debug {
     /// Appends bytes, all of them or an error.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
@@ -67,6 +69,7 @@ pub trait NewFile: fmt::Debug {
     fn sync(&mut self) -> io::Result<()>;
 }
 
+#[allow(clippy::missing_errors_doc, reason = "as above")]
 /// An exclusive lock between handles of one process and between processes; a dead holder lets go of it.
 pub trait LockFile: fmt::Debug + Send {
     /// Takes the lock if nobody has it.

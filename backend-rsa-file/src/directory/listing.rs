@@ -127,6 +127,8 @@ impl Store {
     ) -> Result<Vec<Component>> {
         let mut first = BTreeSet::new();
         let mut damaged = None;
+        // One buffer for all the names: there may be very many.
+        let mut text = prefix.to_owned();
         self.fs
             .names(folder, &mut |name| {
                 let parsed = name.to_str().and_then(|name| parse_component(name, !prefix.is_empty()));
@@ -134,17 +136,17 @@ impl Store {
                     note_foreign(folder, name, &mut damaged);
                     return;
                 };
-                let component = match part {
-                    Part::Last(text) => Component { text: text.to_owned(), is_folder: false },
-                    Part::Chunk(text) => Component { text: text.to_owned(), is_folder: true },
+                let (chunk, is_folder) = match part {
+                    Part::Last(chunk) => (chunk, false),
+                    Part::Chunk(chunk) => (chunk, true),
                 };
-                let text = format!("{prefix}{}", component.text);
-                let admitted =
-                    if component.is_folder { range.admits_folder(&text) } else { range.admits_record(&text) };
-                if !admitted || after.is_some_and(|after| range.compare(&component, after).is_le()) {
-                    return;
+                text.truncate(prefix.len());
+                text.push_str(chunk);
+                let admitted = if is_folder { range.admits_folder(&text) } else { range.admits_record(&text) };
+                let component = Component { text: chunk.to_owned(), is_folder };
+                if admitted && after.is_none_or(|after| range.compare(&component, after).is_gt()) {
+                    keep_first(&mut first, component, range, wanted);
                 }
-                keep_first(&mut first, component, range.order, wanted);
             })
             .map_err(definite)?;
         if let Some(path) = damaged {
@@ -180,10 +182,17 @@ fn record_path(folder: &Path, escaped: &str) -> PathBuf {
     path
 }
 
-fn keep_first(first: &mut BTreeSet<Component>, component: Component, order: Order, wanted: usize) {
+/// Adds a component unless it comes after the `wanted` first ones.
+fn keep_first(first: &mut BTreeSet<Component>, component: Component, range: &Range, wanted: usize) {
+    if first.len() == wanted {
+        let last = if range.order == Order::Ascending { first.last() } else { first.first() };
+        if last.is_some_and(|last| range.compare(&component, last).is_gt()) {
+            return;
+        }
+    }
     first.insert(component);
     if first.len() > wanted {
-        match order {
+        match range.order {
             Order::Ascending => first.pop_last(),
             Order::Descending => first.pop_first(),
         };

@@ -92,6 +92,12 @@ impl Store {
         let mut writer = self.writer.lock_blocking();
         let Some(mut held) = try_hold(&mut writer).map_err(definite)? else { return Ok(()) };
         self.finish_journal_or_warn(&mut held)?;
+        if let Err(error) = self.repair_generation() {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the generation cannot be repaired: lists are slower"
+            );
+        }
         let mut left_over = Vec::new();
         self.fs.names(&self.paths.temporary, &mut |name| left_over.push(name.to_owned())).map_err(definite)?;
         for name in left_over {

@@ -7,7 +7,7 @@ use futures::executor::block_on;
 use secret_store_core::{
     Consistency, ErrorKind, ListQuery, MAX_ATTRIBUTES, Persistence, Precondition, Record, RecordKey, Value, Write,
 };
-use secret_store_rsa_file::testing::{LockFile as _, commit, load};
+use secret_store_rsa_file::testing::{commit, load};
 use secret_store_rsa_file::{DirectoryOptions, DirectoryPersistence};
 
 use crate::scratch::{open, record, scratch};

@@ -13,7 +13,8 @@ use secret_store_rsa_file::testing::{commit, open_native};
 use crate::hooked::{Hooked, Moment, Operation};
 use crate::scenario::Scenario;
 
-/// `commit <root> <scenario>`, `open <root>`, `counter <root> <count>`, `reader <root>`, separated by line feeds.
+/// `prepare <root> <scenario>`, `commit <root> <scenario>`, `open <root>`, `check <root> <scenario> <said>`,
+/// `counter <root> <count>` or `reader <root>`, separated by line feeds. `.ci/crash-strace` gives the first four as well.
 pub(crate) const TASK: &str = "SECRET_STORE_TEST_TASK";
 /// `<n> <moment>`: ends the process at that moment of the n-th operation, counted from 1.
 const KILL: &str = "SECRET_STORE_TEST_KILL";
@@ -112,9 +113,9 @@ impl Killer {
 
     fn report(&self) {
         self.is_armed.store(false, Ordering::SeqCst);
-        for operation in self.seen.lock().expect("no panic").iter() {
-            say(&format!("OPERATION {operation:?}"));
-        }
+        // At once: a system call each would count as one of the store's.
+        let seen = self.seen.lock().expect("no panic");
+        say(&seen.iter().map(|operation| format!("\nOPERATION {operation:?}")).collect::<String>());
     }
 }
 
@@ -126,6 +127,8 @@ fn entry() {
     match task[..] {
         ["commit", root, scenario] => commit_once(root, scenario),
         ["open", root] => open_once(root),
+        ["prepare", root, scenario] => Scenario::parse(scenario).prepare(&crate::scratch::open(Path::new(root))),
+        ["check", root, scenario, said] => check(Path::new(root), scenario, said),
         ["counter", root, count] => crate::counter::count(Path::new(root), count.parse().expect("a number")),
         ["reader", root] => crate::readers::read_on(Path::new(root)),
         _ => panic!("no such task: {task:?}"),
@@ -140,6 +143,12 @@ fn commit_once(root: &str, scenario: &str) {
     commit(&directory, &writes).expect("commits");
     say("\nACKNOWLEDGED");
     killer.report();
+}
+
+/// Looks at what a killed child left; `said` is all that it had said.
+fn check(root: &Path, scenario: &str, said: &str) {
+    let must_be_new = said.contains("ACKNOWLEDGED") || said.contains("FINISH");
+    crate::crash::assert_old_or_new(root, &Scenario::parse(scenario), must_be_new, "killed by strace");
 }
 
 fn open_once(root: &str) {

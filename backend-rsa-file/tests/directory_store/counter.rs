@@ -52,6 +52,6 @@ fn eight_processes_lose_no_update() {
     for mut child in children {
         assert!(child.wait().expect("ends").success());
     }
-    eprintln!("{PROCESSES} processes x {EACH} compare-and-swap puts: {:?}", begun.elapsed());
+    crate::scratch::report(&format!("{PROCESSES} processes x {EACH} compare-and-swap puts: {:?}", begun.elapsed()));
     assert_holds_only(&root, &[(key(), counted(PROCESSES * EACH))].into(), "all counted");
 }

@@ -1,7 +1,8 @@
 //! A process that dies before, after and in the middle of each of its file operations.
 
-use std::collections::BTreeMap;
 use std::path::Path;
+
+use secret_store_rsa_file::testing::commit;
 
 use crate::child::{Outcome, run};
 use crate::hooked::Moment;
@@ -19,7 +20,7 @@ fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).expect("a folder") {
         let path = entry.expect("an entry").path();
         let target = to.join(path.file_name().expect("a name"));
-        if path.is_dir() { copy(&path, &target) } else { drop(std::fs::copy(&path, &target).expect("copies")) }
+        if path.is_dir() { copy(&path, &target) } else { std::fs::copy(&path, &target).map(drop).expect("copies") }
     }
 }
 
@@ -62,7 +63,8 @@ fn kill_everywhere(
     kills
 }
 
-fn assert_old_or_new(root: &Path, scenario: &Scenario, must_be_new: bool, what: &str) {
+/// What is there is wholly the old or the new, and nothing is left over.
+pub(crate) fn assert_old_or_new(root: &Path, scenario: &Scenario, must_be_new: bool, what: &str) {
     let found = scenario.contents(&open(root));
     let is_new = found == scenario.after();
     assert!(is_new || found == scenario.before(), "{what}: torn");
@@ -88,7 +90,7 @@ fn kill_commits(action: Action, at_least: usize) {
         let kills = kill_everywhere(&template, task, |root, outcome, what| {
             assert_old_or_new(root, &scenario, outcome.has_acknowledged, &format!("{} {what}", scenario.name()));
         });
-        eprintln!("{}: {kills} kills, 0 torn, 0 lost, 0 left over", scenario.name());
+        crate::scratch::report(&format!("{}: {kills} kills, 0 torn, 0 lost, 0 left over", scenario.name()));
         total += kills;
     }
     assert!(total >= at_least, "{action:?}: {total} kills");
@@ -124,7 +126,7 @@ fn making_a_data_directory_survives_a_kill_anywhere() {
     let kills = kill_everywhere(&template, task, |root, _, what| {
         assert_holds_only(&root.join("above/data"), &Contents::new(), what);
     });
-    eprintln!("making a data directory: {kills} kills");
+    crate::scratch::report(&format!("making a data directory: {kills} kills"));
     assert!(kills >= 50, "{kills}");
 }
 
@@ -138,22 +140,50 @@ fn recovering_survives_a_kill_anywhere() {
     let left = journals_left(&scenario, &template, place.path());
     assert!(left.len() >= 10, "{}", left.len());
     let mut total = 0;
-    for (name, is_acknowledged) in &left {
+    for name in &left {
         let task = |root: &Path| vec!["open".to_owned(), text(root).to_owned()];
         total += kill_everywhere(&place.path().join(name), task, |root, _, what| {
             let found = scenario.contents(&open(root));
             assert_eq!(found, scenario.after(), "{name}, recovery {what}: a journal in its place is a commit");
             assert_holds_only(root, &found, what);
         });
-        let _ = is_acknowledged;
     }
-    eprintln!("recovering: {total} kills in {} states, 0 torn, 0 left over", left.len());
+    crate::scratch::report(&format!("recovering: {total} kills in {} states, 0 torn, 0 left over", left.len()));
     assert!(total >= 500, "{total}");
 }
 
+/// A handle that was open all the time needs no other opening: its next read or commit finishes what the dead began.
+#[test]
+fn the_next_reader_or_writer_finishes_what_a_dead_writer_began() {
+    let scenario = Scenario { action: Action::Several, shape: Shape::Plain };
+    let mut finished = 0;
+    for n in 1.. {
+        let place = scratch();
+        let root = place.path().join("data");
+        prepared(&scenario, &root);
+        let (reader, writer) = (open(&root), open(&root));
+        if !run(&["commit", text(&root), &scenario.name()], Some((n, Moment::After))).was_killed {
+            break;
+        }
+        if !root.join("journal/commit.json").exists() {
+            continue;
+        }
+        if n % 2 == 0 {
+            let key = secret_store_core::RecordKey::new("other", "x");
+            let put = secret_store_core::Write::put(key.clone(), crate::scratch::record(1), Default::default());
+            commit(&writer, &[put]).expect("commits");
+            commit(&writer, &[secret_store_core::Write::delete(key, Default::default())]).expect("commits");
+        }
+        assert_eq!(scenario.contents(&reader), scenario.after(), "killed after operation {n}");
+        assert!(!root.join("journal/commit.json").exists());
+        finished += 1;
+    }
+    assert!(finished >= 10, "{finished}");
+}
+
 /// Kills a commit at each operation and keeps the directories in which a journal was left.
-fn journals_left(scenario: &Scenario, template: &Path, place: &Path) -> BTreeMap<String, bool> {
-    let mut left = BTreeMap::new();
+fn journals_left(scenario: &Scenario, template: &Path, place: &Path) -> Vec<String> {
+    let mut left = Vec::new();
     for n in 1.. {
         let name = format!("left-{n:03}");
         let root = place.join(&name);
@@ -163,7 +193,7 @@ fn journals_left(scenario: &Scenario, template: &Path, place: &Path) -> BTreeMap
             break;
         }
         if root.join("journal/commit.json").exists() {
-            left.insert(name, outcome.has_acknowledged);
+            left.push(name);
         }
     }
     left

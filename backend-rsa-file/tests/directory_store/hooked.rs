@@ -60,9 +60,9 @@ impl Hooked {
 
     fn around<T>(&self, operation: Operation, path: &Path, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         (self.hook)(Moment::Before, operation, path)?;
-        let result = act()?;
+        let result = act();
         (self.hook)(Moment::After, operation, path)?;
-        Ok(result)
+        result
     }
 }
 

@@ -103,12 +103,16 @@ fn a_page_of_a_hundred_thousand_records_reads_only_its_own() {
         commit(&directory, &(batch * 100..(batch + 1) * 100).map(put).collect::<Vec<_>>()).expect("commits");
     }
     drop(directory);
-    eprintln!("100,000 records written in {:?}", begun.elapsed());
+    crate::scratch::report(&format!("100,000 records written in {:?}", begun.elapsed()));
 
     let (_, for_empty, _) = counting(&empty);
     let begun = Instant::now();
     let (directory, operations, reads) = counting(&full);
-    eprintln!("opened in {:?} with {} operations", begun.elapsed(), operations.load(Ordering::Relaxed));
+    crate::scratch::report(&format!(
+        "opened in {:?} with {} operations",
+        begun.elapsed(),
+        operations.load(Ordering::Relaxed)
+    ));
     assert_eq!(operations.load(Ordering::Relaxed), for_empty.load(Ordering::Relaxed), "opening looks at no record");
     assert_eq!(reads.load(Ordering::Relaxed), 0);
 
@@ -123,7 +127,7 @@ fn a_page_of_a_hundred_thousand_records_reads_only_its_own() {
         let before = operations.load(Ordering::Relaxed);
         let begun = Instant::now();
         let page = list(&directory, &query).expect("lists");
-        eprintln!("a page of {} in {:?}", page.items.len(), begun.elapsed());
+        crate::scratch::report(&format!("a page of {} in {:?}", page.items.len(), begun.elapsed()));
         assert_eq!(&*page.items[0].0, first);
         assert_eq!(&*page.items[page.items.len() - 1].0, last);
         assert_eq!(reads.load(Ordering::Relaxed), pages_reads);

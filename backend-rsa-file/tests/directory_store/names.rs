@@ -162,7 +162,7 @@ fn file_names_are_plain_lower_case_ascii() {
         let key = RecordKey::new(text.as_str(), text.as_str());
         commit(&directory, &[Write::put(key, record(1), Precondition::Absent)])
             .map(drop)
-            .or_else(|error| if text.len() > 900 { Ok(()) } else { Err(error) })
+            .or_else(|error| if text.len() >= 900 { Ok(()) } else { Err(error) })
             .expect("commits");
     }
     let paths = files(&place.path().join("records"));

@@ -88,7 +88,7 @@ fn what_is_no_data_directory_is_refused_and_left_alone() {
     let file = place.path().join("file");
     fs::write(&file, "").expect("a file");
     refused(&file, ErrorKind::InvalidInput, "not a directory");
-    refused(&file.join("below"), ErrorKind::Integrity, "");
+    refused(&file.join("below"), ErrorKind::InvalidInput, "not a directory");
     // A store that lost its marker is not begun anew.
     let root = place.path().join("data");
     put(&open(&root)).expect("commits");

@@ -99,6 +99,6 @@ fn readers_beside_a_writer_miss_nothing_and_see_nothing_torn() {
     for mut reader in readers {
         assert!(reader.wait().expect("ends").success());
     }
-    eprintln!("{commits} commits beside {READERS} readers");
+    crate::scratch::report(&format!("{commits} commits beside {READERS} readers"));
     assert!(commits > 20, "the readers kept the writer out: {commits}");
 }

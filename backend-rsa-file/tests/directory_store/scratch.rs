@@ -1,6 +1,7 @@
 //! Directories to work in, and what may be in a data directory when nobody uses it.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,12 +12,16 @@ use tempfile::TempDir;
 
 /// A private directory, in memory where the system has such a place: a killed process loses nothing either way.
 pub(crate) fn scratch() -> TempDir {
+    let mut builder = tempfile::Builder::new();
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
     let memory = Path::new("/dev/shm");
-    if memory.is_dir() {
-        TempDir::new_in(memory).expect("a directory in memory")
-    } else {
-        TempDir::new().expect("a temporary directory")
-    }
+    if memory.is_dir() { builder.tempdir_in(memory) } else { builder.tempdir() }.expect("a directory to work in")
+}
+
+/// Says what was counted, also where the test harness keeps the output of tests that pass.
+pub(crate) fn report(text: &str) {
+    // Nobody may listen.
+    let _ = writeln!(std::io::stderr(), "  {text}");
 }
 
 pub(crate) fn open(root: &Path) -> DirectoryPersistence {

@@ -75,8 +75,8 @@ impl Fixture {
         }
     }
 
-    /// Demands that a wrap does not open: as `Integrity`, or as `Unsupported` where the change made it look like another
-    /// format of the provider's.
+    /// Demands that a wrap does not open: as `Integrity`, or as the kind that says what the change made it look like: another
+    /// format of the provider's (`Unsupported`), one with absurd lengths (`InvalidInput`), one by a key that is not allowed.
     pub(super) async fn refuses(
         &self,
         wrapped: &WrappedKey,
@@ -85,19 +85,22 @@ impl Fixture {
     ) -> Result<(), Stop> {
         match self.instance.provider.unwrap_key(wrapped, context).await {
             Ok(_) => Err(Stop::failed(format!("{what}: opens"))),
-            Err(error) if matches!(error.kind(), ErrorKind::Integrity | ErrorKind::Unsupported) => {
-                match std::error::Error::source(&error) {
-                    None => Ok(()),
-                    Some(_) => Err(Stop::failed(format!(
-                        "{what}: the refusal carries a cause, which tells a forger what failed"
-                    ))),
+            Err(error) if is_refusal(error.kind()) => match std::error::Error::source(&error) {
+                None => Ok(()),
+                Some(_) => {
+                    Err(Stop::failed(format!("{what}: the refusal carries a cause, which tells a forger what failed")))
                 }
-            }
+            },
             Err(error) => {
-                Err(Stop::failed(format!("{what}: {error} [{:?}], expected Integrity or Unsupported", error.kind())))
+                Err(Stop::failed(format!("{what}: {error} [{:?}], expected a definite refusal", error.kind())))
             }
         }
     }
+}
+
+/// Whether the same wrap would be refused again, whatever happens elsewhere.
+fn is_refusal(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Integrity | ErrorKind::Unsupported | ErrorKind::InvalidInput | ErrorKind::KeyNotAllowed)
 }
 
 /// The context of a document key.

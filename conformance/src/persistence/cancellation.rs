@@ -1,39 +1,18 @@
 //! A dropped commit either completes or leaves nothing; dropped reads do nothing.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use secret_store_core::{Clock, Precondition, Record, Stored, SystemClock, Write};
 
 use super::fixture::{Fixture, Handle, everything, is, key, small};
 use crate::case::{Stop, Verdict, cases, ensure};
+use crate::steps::{MOST_STEPS, for_steps};
 
 cases!(Fixture; "cancellation":
     a_dropped_commit_is_all_or_nothing,
     a_commit_that_was_never_polled_does_nothing,
     dropped_reads_do_nothing,
 );
-
-/// A commit is given up after each number of steps up to this; a backend that takes more is interrupted in these only.
-const MOST_STEPS: usize = 64;
-
-/// Polls at most this many times, each time after a wake-up, then drops the future.
-async fn for_steps<T>(work: impl Future<Output = T>, steps: usize) -> Option<T> {
-    let mut work = pin!(work);
-    let mut left = steps;
-    poll_fn(|context| match left.checked_sub(1) {
-        None => Poll::Ready(None),
-        Some(fewer) => {
-            left = fewer;
-            let polled = work.as_mut().poll(context);
-            // The last permitted poll was this one: give up at once instead of waiting for a wake-up.
-            if polled.is_pending() && left == 0 { Poll::Ready(None) } else { polled.map(Some) }
-        }
-    })
-    .await
-}
 
 fn writes(text: &str) -> Vec<Write> {
     let mut writes: Vec<_> =

@@ -43,6 +43,11 @@ impl Instance {
         self
     }
 
+    /// The persistence.
+    pub(crate) fn persistence(&self) -> Arc<dyn Persistence> {
+        Arc::clone(&self.persistence)
+    }
+
     /// Keeps something (a temporary directory) until the case is over.
     #[must_use]
     pub fn keeping(mut self, guard: impl Any + Send + Sync) -> Self {

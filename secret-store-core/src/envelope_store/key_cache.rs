@@ -78,7 +78,19 @@ impl KeyCache {
         Self { cache: on.then(|| Cache::new(capacity)), ttl, purges: AtomicU64::new(0), swept: AtomicU64::new(0) }
     }
 
-    /// Opens a value with the cached cipher, or unwraps one and keeps it if it opens the value. At most one unwrap of one key
+    /// Opens a value with a cipher that is there; `None` where none is.
+    pub(super) fn open_ready(
+        &self,
+        key: &KeyRef<'_>,
+        clock: &dyn Clock,
+        open: impl Fn(&ReadyCipher) -> Result<SecretValue>,
+    ) -> Result<Option<SecretValue>> {
+        let Some(cache) = &self.cache else { return Ok(None) };
+        let entry = cache.get(key).filter(|entry| entry.expires > clock.monotonic());
+        entry.map(|entry| entry.open(open)).transpose()
+    }
+
+    /// Where [`open_ready`](Self::open_ready) found none: unwraps a cipher and keeps it if it opens the value. At most one unwrap of one key
     /// is under way at a time; when the call that does it is dropped, the next waiting one takes over.
     pub(super) async fn open<F>(
         &self,
@@ -91,11 +103,7 @@ impl KeyCache {
         F: Future<Output = Result<ReadyCipher>>,
     {
         let Some(cache) = &self.cache else { return open(&unwrap().await?) };
-        let now = clock.monotonic();
-        if let Some(entry) = cache.get(&key).filter(|entry| entry.expires > now) {
-            return entry.open(open);
-        }
-        self.sweep(now);
+        self.sweep(clock.monotonic());
         let owned = CacheKey { wrapped: key.wrapped.clone(), context: key.context.into() };
         loop {
             match cache.get_value_or_guard_async(&owned).await {

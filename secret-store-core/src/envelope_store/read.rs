@@ -24,7 +24,7 @@ const GET_ALL_PAGE: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
 impl Inner {
     pub(super) async fn get(&self, id: &SecretId, options: &GetOptions) -> Result<Secret> {
         if let Some(version) = options.version {
-            return self.get_version(id, version, options).await;
+            return Box::pin(self.get_version(id, version, options)).await;
         }
         let mark = self.marks.of(id);
         let key = layout::current(id);
@@ -32,16 +32,16 @@ impl Inner {
         if options.consistency == Consistency::Eventual && is_suspicious(found.as_ref(), &mark, options) {
             found = Found::parse(id, self.records.load(&key, Consistency::Strong).await?)?;
         }
-        self.open_current(found.ok_or_else(Error::not_found)?, &mark, options).await
+        self.open_current(&found.ok_or_else(Error::not_found)?, &mark, options).await
     }
 
     /// Opens a current record that is no older than it may be.
-    async fn open_current(&self, found: Found, mark: &Mark, options: &GetOptions) -> Result<Secret> {
+    async fn open_current(&self, found: &Found, mark: &Mark, options: &GetOptions) -> Result<Secret> {
         let Found { protected, revision } = found;
         if protected.version() < lowest(mark, options) {
             return Err(rollback_detected());
         }
-        let secret = self.open(&protected, revision).await?;
+        let secret = self.open(protected, revision.clone()).await?;
         mark.raise(&self.marks, protected.id(), protected.version());
         Ok(secret)
     }
@@ -111,7 +111,7 @@ impl Inner {
         let opened = async {
             match Found::parse(&id, stored)? {
                 Some(found) if !is_suspicious(Some(&found), &mark, options) => {
-                    self.open_current(found, &mark, options).await
+                    self.open_current(&found, &mark, options).await
                 }
                 _ => self.get(&id, &options.clone().with_consistency(Consistency::Strong)).await,
             }
