@@ -65,6 +65,10 @@ impl Record {
     /// Sets an attribute, replacing one of the same name.
     pub fn set(&mut self, name: impl Into<Cow<'static, str>>, value: Value) {
         let name = name.into();
+        // Whoever builds a record in order appends.
+        if self.attributes.last().is_none_or(|(last, _)| *last < name) {
+            return self.attributes.push((name, value));
+        }
         match self.position(&name) {
             Ok(at) => self.attributes[at].1 = value,
             Err(at) => self.attributes.insert(at, (name, value)),
