@@ -98,6 +98,10 @@ pub fn warm_store(bytes: usize) -> (EnvelopeStore, Arc<dyn SecretStore>) {
 
 /// Runs a future of the memory backend, which never waits: no executor is measured.
 ///
+/// # Errors
+///
+/// The future's own.
+///
 /// # Panics
 ///
 /// When the future waits.
