@@ -187,6 +187,9 @@ fn use_everything(legacy: Legacy) {
     assert_eq!(secret.expose_secret(), VALUE, "the canary is the value");
     check_debug("a secret", &secret);
     refused("no JSON", secret.json::<u64>());
+    // Of a text where a number should be, serde's own message quotes the text.
+    let quoted = serde_json::to_string(&String::from_utf8_lossy(VALUE)).expect("serialises");
+    refused("no number", SecretValue::from(quoted).json::<u64>());
     refused("no JSON", secret.json::<std::collections::BTreeMap<String, String>>());
     check_debug("secrets", &block_on(app.get_all()).expect("all"));
     check_debug("a listing", &block_on(app.list(ListOptions::default())).expect("a page"));

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use secret_store_core::{
-    Consistency, EnvelopeStore, ErrorKind, GetOptions, HistoryRetention, Record, SecretInfo, SecretStore,
-    SecretStoreExt, Value,
+    Consistency, EnvelopeStore, ErrorKind, GetOptions, HistoryRetention, Persistence, Precondition, Record, SecretInfo,
+    SecretStore, SecretStoreExt, Value, Write,
 };
 use secret_store_memory::{MemoryPersistence, Snapshot};
 
@@ -321,6 +321,37 @@ fn a_history_slot_taken_by_a_concurrent_writer_is_a_race() {
             assert_eq!(other.version, version(2));
         }
         Strike::Pass
+    });
+    assert_eq!(put(&world.store(), "mine").version, version(3));
+    world.records.unhook();
+    assert_eq!(wait(world.store().get_version(&id("Db"), version(2))).expect("kept").expose_secret(), b"of another");
+}
+
+/// The current record was rewrapped and then replaced while a put was under way: the slot holds other bytes than the put has read,
+/// and the backend names that write as the one that failed. The current record has changed as well: a race, no rollback.
+#[test]
+fn a_rewrap_during_a_put_is_a_race() {
+    let world = World::new();
+    put(&world.store(), "1");
+    let (writer, memory) = (world.store(), world.records.clone());
+    let fired = AtomicUsize::new(0);
+    world.records.hook(move |call| {
+        if *call != Call::Commit || fired.fetch_add(1, Ordering::SeqCst) != 0 {
+            return Strike::Pass;
+        }
+        std::thread::scope(|scope| {
+            let others = scope.spawn(|| {
+                let stored = wait(memory.memory().load(&current(&id("Db")), Consistency::Strong)).expect("answers");
+                // What a rewrap changes, and nothing that this test needs to open.
+                let rewrapped =
+                    Record::clone(&stored.expect("there").record).with("ProtectedDocumentKey", vec![1].into());
+                let write = Write::put(current(&id("Db")), rewrapped, Precondition::Any);
+                wait(memory.memory().commit(vec![write])).expect("taken");
+                put(&writer, "of another")
+            });
+            assert_eq!(others.join().expect("no panic").version, version(2));
+        });
+        Strike::Lost(1)
     });
     assert_eq!(put(&world.store(), "mine").version, version(3));
     world.records.unhook();

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use secret_store_core::{
     ApplicationConfig, DocumentKey, EncryptionContext, EnvelopeStore, ErrorKind, GeneratedKey, GetOptions,
-    KeyEncryptionKey, KeyProvider, Legacy, MasterKeyId, Metadata, PutOptions, Record, RecordKey, Result, Secret,
-    SecretId, SecretStore, SecretStoreExt, SecretVersion, StoreId, Value, WrappedKey,
+    KeyEncryptionKey, KeyProvider, Legacy, MasterKeyId, Metadata, Purpose, PutOptions, Record, RecordKey, Result,
+    Secret, SecretId, SecretStore, SecretStoreExt, SecretVersion, StoreId, Value, WrappedKey,
 };
 
 use super::support::{
@@ -344,6 +344,7 @@ impl KeyProvider for OneKey {
     }
 
     async fn generate_key(&self, id: &MasterKeyId, context: &EncryptionContext) -> Result<GeneratedKey> {
+        assert_eq!(context.purpose(), Some(Purpose::DocumentKey));
         let document_key = DocumentKey::from_bytes(&ONE)?;
         let wrapped = self.wrap_key(id, &document_key, context).await?;
         Ok(GeneratedKey { document_key, wrapped })
@@ -354,6 +355,7 @@ impl KeyProvider for OneKey {
     }
 
     async fn unwrap_key(&self, key: &WrappedKey, context: &EncryptionContext) -> Result<DocumentKey> {
+        assert_eq!(context.purpose(), Some(Purpose::DocumentKey));
         self.0.unwrap(key.as_bytes(), context)
     }
 }

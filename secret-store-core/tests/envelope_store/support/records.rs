@@ -12,7 +12,7 @@ use secret_store_core::{
 };
 use secret_store_memory::MemoryPersistence;
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Call {
     Load(Consistency),
     LoadMany(Consistency),
@@ -26,6 +26,8 @@ pub(crate) enum Strike {
     Pass,
     /// It is not made.
     Before(ErrorKind),
+    /// It is refused: the precondition of this write of it did not hold.
+    Lost(usize),
     /// It is made, and its answer is lost.
     After(ErrorKind),
     /// A read is answered from these records instead.
@@ -88,6 +90,7 @@ impl Records {
         match hook.map_or(Strike::Pass, |hook| hook(call)) {
             Strike::Pass => Ok(Met { lost: None, instead: None }),
             Strike::Before(kind) => Err(failure(kind)),
+            Strike::Lost(write) => Err(Error::conflict(write, None)),
             Strike::After(kind) => Ok(Met { lost: Some(kind), instead: None }),
             Strike::From(records) => Ok(Met { lost: None, instead: Some(records) }),
         }
