@@ -100,7 +100,7 @@ pub fn warm_store(bytes: usize) -> (EnvelopeStore, Arc<dyn SecretStore>) {
 ///
 /// # Errors
 ///
-/// Those of the future.
+/// The future's own.
 ///
 /// # Panics
 ///

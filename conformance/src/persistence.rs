@@ -1,21 +1,18 @@
 //! Whether a [`Persistence`](secret_store_core::Persistence) keeps its obligations.
 //!
-//! ```no_run
-//! # use secret_store_core::{Persistence, Result};
-//! use secret_store_conformance::persistence;
+//! ```
+//! use std::sync::Arc;
 //!
-//! # async fn open(_: &std::path::Path) -> Result<std::sync::Arc<dyn Persistence>> { unimplemented!() }
-//! # async fn test() {
-//! let report = persistence::run(|| async {
-//!     let directory = std::env::temp_dir().join("a name that is new each time");
-//!     let instance = persistence::Instance::from(open(&directory).await?);
-//!     Ok(instance.with_reopen(move || {
-//!         let directory = directory.clone();
-//!         async move { open(&directory).await }
-//!     }))
+//! use secret_store_conformance::persistence::{self, Instance};
+//! use secret_store_memory::MemoryPersistence;
+//!
+//! let suite = persistence::run(|| async {
+//!     let memory = Arc::new(MemoryPersistence::new());
+//!     let instance = Instance::from(Arc::clone(&memory));
+//!     // A backend on a disk opens its directory again here.
+//!     Ok(instance.with_reopen(move || std::future::ready(Ok(Arc::clone(&memory)))))
 //! });
-//! report.await.assert_complete();
-//! # }
+//! futures::executor::block_on(suite).assert_complete();
 //! ```
 
 mod atomicity;

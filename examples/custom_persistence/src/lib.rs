@@ -79,13 +79,16 @@ fn load(connection: &Connection, key: &RecordKey) -> Result<Option<Stored>> {
     connection.query_row(sql, values, stored).optional().map_err(failed)?.transpose()
 }
 
-fn list(connection: &Connection, query: &ListQuery) -> rusqlite::Result<Result<Page<(Arc<str>, Stored)>>> {
+/// The outer result is SQLite's; the inner one is whether what it holds is a record.
+type Read<T> = rusqlite::Result<Result<T>>;
+
+fn list(connection: &Connection, query: &ListQuery) -> Read<Page<(Arc<str>, Stored)>> {
     let order = if query.order() == Order::Ascending { "ASC" } else { "DESC" };
     let mut statement = connection.prepare_cached(&format!(
         "SELECT revision, record, sort FROM records WHERE partition = ?1
          AND (?2 IS NULL OR sort > ?2) AND (?3 IS NULL OR sort < ?3) ORDER BY sort {order} LIMIT ?4"
     ))?;
-    let (after, before) = (query.after().map(|sort| sort.as_bytes()), query.before().map(|sort| sort.as_bytes()));
+    let [after, before] = [query.after(), query.before()].map(|bound| bound.map(|sort| sort.as_bytes()));
     let one_more = i64::try_from(query.limit().get()).unwrap_or(i64::MAX).saturating_add(1);
     let values = params![query.partition().as_bytes(), after, before, one_more];
     let rows = statement.query_map(values, |row| Ok((row.get(2)?, stored(row)?)))?;
@@ -94,8 +97,7 @@ fn list(connection: &Connection, query: &ListQuery) -> rusqlite::Result<Result<P
     Ok(rows.map(parse).collect::<Result<_>>().map(|items| Page::overfetched(items, query.limit())))
 }
 
-/// The outer result is SQLite's; the inner one is whether what it holds is a record.
-fn stored(row: &Row<'_>) -> rusqlite::Result<Result<Stored>> {
+fn stored(row: &Row<'_>) -> Read<Stored> {
     let (revision, bytes): (u64, Vec<u8>) = (row.get(0)?, row.get(1)?);
     Ok(Record::from_bytes(&bytes).map(|record| Stored { record: Arc::new(record), revision: revision.into() }))
 }
@@ -106,21 +108,20 @@ fn apply(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result<Optio
         Write::Put { record, .. } => {
             let next = "UPDATE revisions SET last = last + 1 RETURNING last";
             let revision: u64 = transaction.query_row(next, [], |row| row.get(0))?;
-            let put = "INSERT OR REPLACE INTO records VALUES (?1, ?2, ?3, ?4)";
-            transaction.execute(put, params![partition, sort, revision, record.to_bytes()])?;
-            return Ok(Some(revision.into()));
+            let values = params![partition, sort, revision, record.to_bytes()];
+            let put = transaction.execute("INSERT OR REPLACE INTO records VALUES (?1, ?2, ?3, ?4)", values);
+            put.map(|_| Some(revision.into()))
         }
-        Write::Delete { .. } => {
-            transaction.execute("DELETE FROM records WHERE partition = ?1 AND sort = ?2", [partition, sort])?;
-        }
-        Write::Check { .. } => {}
+        Write::Delete { .. } => transaction
+            .execute("DELETE FROM records WHERE partition = ?1 AND sort = ?2", [partition, sort])
+            .map(|_| None),
+        Write::Check { .. } => Ok(None),
     }
-    Ok(None)
 }
 
 /// A busy database has written nothing; of anything else it is unknown.
 fn failed(error: rusqlite::Error) -> Error {
     let busy = error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy);
-    let kind = if busy { ErrorKind::Contention } else { ErrorKind::Unavailable };
-    Error::new(kind, "the database is busy or failed").with_source(error)
+    Error::new(if busy { ErrorKind::Contention } else { ErrorKind::Unavailable }, "database busy or failed")
+        .with_source(error)
 }
