@@ -67,7 +67,7 @@ fn controls(canaries: &Canaries) {
 }
 
 fn id(name: impl std::fmt::Display) -> Result<SecretId> {
-    SecretId::parse("App", &*name.to_string())
+    SecretId::parse("App", name.to_string().as_str())
 }
 
 fn store(keys: Arc<dyn KeyProvider>, records: Arc<FaultyRecords>, backend: &Backend) -> Result<EnvelopeStore> {
@@ -177,7 +177,7 @@ impl Scene {
         self.records.set_fault(Fault::None);
         let absent = PutOptions::default().with_precondition(Precondition::Absent);
         let lost = block_on(self.store.put_with(&id, self.canaries.value(1024), absent));
-        assert!(matches!(lost.expect_err("it is there").kind(), ErrorKind::Conflict { .. } | ErrorKind::AlreadyExists));
+        assert!(matches!(lost.expect_err("it is there").kind(), ErrorKind::Conflict | ErrorKind::AlreadyExists));
         let large = block_on(self.store.put(&id, self.canaries.value(70_000)));
         assert!(matches!(large.expect_err("too large").kind(), ErrorKind::TooLarge { .. }));
         let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
