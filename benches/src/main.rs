@@ -10,10 +10,11 @@ use secret_store_benches::SIZES;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
-/// What is compared: group, measurement, what it is measured against, and the aims with `aws-lc` as (size, ratio).
-type Row = (&'static str, &'static str, &'static str, &'static [(usize, f64)]);
+/// Size and ratio.
+type Aim = (usize, f64);
 
-const ROWS: [Row; 7] = [
+/// What is compared: group, measurement, what it is measured against, and the aims with `aws-lc`.
+const ROWS: [(&str, &str, &str, &[Aim]); 7] = [
     ("open", "envelope", "bare", &[(256, 1.25), (1024, 1.2), (4096, 1.2), (65536, 1.2)]),
     ("open", "unprotect", "bare", &[]),
     ("open", "get", "bare", &[(1024, 1.9)]),

@@ -102,9 +102,7 @@ enum Expect {
 }
 
 fn scan_child(test: &str) {
-    if !cfg!(target_os = "linux") {
-        panic!("the memory scan reads /proc: run it on Linux");
-    }
+    assert_eq!(std::env::consts::OS, "linux", "the memory scan reads /proc: run it on Linux");
     let seed = RandomSeed::draw();
     let program = std::env::current_exe().expect("the test program has a path");
     let mut child = Command::new(program)
