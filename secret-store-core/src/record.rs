@@ -32,6 +32,17 @@ pub enum Value {
     Number(u64),
 }
 
+impl Value {
+    /// As [`Record::size`] counts it.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Number(_) => 21,
+        }
+    }
+}
+
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -138,17 +149,7 @@ impl Record {
     /// counts an item, at its upper bound.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.attributes
-            .iter()
-            .map(|(name, value)| {
-                name.len()
-                    + match value {
-                        Value::Text(text) => text.len(),
-                        Value::Bytes(bytes) => bytes.len(),
-                        Value::Number(_) => 21,
-                    }
-            })
-            .sum()
+        self.attributes.iter().map(|(name, value)| name.len() + value.size()).sum()
     }
 
     /// Refuses a record above a limit.
