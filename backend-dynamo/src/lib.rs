@@ -15,6 +15,9 @@
 //! # }
 //! ```
 //!
+//! [`DynamoPersistence`] keeps the records in one table, which the original Secret Store can share; [`create_table`] makes it,
+//! [`check_table`] tells what is wrong with an existing one.
+//!
 //! # Features
 //!
 //! * `tls` (default): the HTTPS client for clients made by a [`Connection`], and AES-GCM by aws-lc-rs. Without it a
@@ -23,6 +26,10 @@
 
 mod connection;
 mod key_provider;
+mod persistence;
+mod table;
 
 pub use connection::{Connection, Timeouts};
 pub use key_provider::{KmsKeyProvider, KmsKeyProviderBuilder};
+pub use persistence::DynamoPersistence;
+pub use table::{Protection, TableOptions, TableProblem, check_table, create_table};

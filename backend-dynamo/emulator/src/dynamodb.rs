@@ -1,0 +1,119 @@
+//! DynamoDB in the test process: `dynoxide` behind its HTTP server, and clients for it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+use dynoxide::Database;
+use tokio::net::TcpListener;
+
+use crate::server_thread::ServerThread;
+
+/// The region that clients of the emulator name.
+pub const REGION: &str = "eu-central-1";
+
+/// An empty DynamoDB that listens on a free port of 127.0.0.1 and stops when it is dropped.
+#[derive(Debug)]
+pub struct DynamoDbEmulator {
+    server: ServerThread,
+}
+
+impl DynamoDbEmulator {
+    /// Starts one, on a thread and a runtime of its own.
+    ///
+    /// # Panics
+    ///
+    /// When the machine gives no port, no thread or no memory: a test cannot go on without.
+    #[must_use]
+    pub fn start() -> Self {
+        let database = Database::memory().expect("a database in memory");
+        Self { server: ServerThread::start(move |listener| serve(listener, database)) }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// `http://127.0.0.1:port`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// A client with the default patience.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        Patience::default().dynamodb_client(&self.url())
+    }
+}
+
+async fn serve(listener: TcpListener, database: Database) {
+    let served = dynoxide::server::serve_with_shutdown(listener, database, std::future::pending());
+    served.await.expect("the emulator serves until it is stopped");
+}
+
+/// How long a client of a stand-in waits and how often it tries.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Patience {
+    /// For one attempt.
+    pub attempt: Duration,
+    /// For a whole operation, retries included.
+    pub operation: Duration,
+    /// Attempts of one operation, the first included.
+    pub attempts: u32,
+}
+
+impl Default for Patience {
+    /// Enough for a busy machine.
+    fn default() -> Self {
+        Self { attempt: Duration::from_secs(10), operation: Duration::from_secs(30), attempts: 3 }
+    }
+}
+
+impl Patience {
+    /// Another time for one attempt; four of them for a whole operation.
+    #[must_use]
+    pub fn with_attempt(mut self, time: Duration) -> Self {
+        self.attempt = time;
+        self.operation = time * 4;
+        self
+    }
+
+    /// Another number of attempts.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
+    }
+
+    /// A client of DynamoDB at a URL, with credentials that mean nothing.
+    #[must_use]
+    pub fn dynamodb_client(self, url: &str) -> Client {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(self.attempt)
+            .read_timeout(self.attempt)
+            .operation_attempt_timeout(self.attempt)
+            .operation_timeout(self.operation);
+        let retries = RetryConfig::standard()
+            .with_max_attempts(self.attempts)
+            .with_initial_backoff(Duration::from_millis(5))
+            .with_max_backoff(Duration::from_millis(50));
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static(REGION))
+            .credentials_provider(Credentials::new("AKIDTEST", "test", None, None, "emulator"))
+            .endpoint_url(url)
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .timeout_config(timeouts.build())
+            .retry_config(retries)
+            .build();
+        Client::from_conf(config)
+    }
+}

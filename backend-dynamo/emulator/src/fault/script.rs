@@ -1,0 +1,85 @@
+//! Which request goes wrong, and what has passed.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::ProxyFault;
+use crate::loopback::{Exchange, Request, Response};
+
+/// Faults to come and exchanges so far.
+#[derive(Debug, Default)]
+pub(super) struct Script(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    received: usize,
+    by_call: HashMap<usize, ProxyFault>,
+    by_operation: HashMap<String, ProxyFault>,
+    always: Option<ProxyFault>,
+    /// By the number of the request, as those before it may have been taken.
+    exchanges: Vec<(usize, Exchange)>,
+    /// The first answer to each read.
+    first_answers: HashMap<(String, String), Response>,
+}
+
+impl Script {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn fail_calls(&self, call: usize, count: usize, fault: &ProxyFault) {
+        let mut state = self.state();
+        let first = state.received + call;
+        state.by_call.extend((first..first + count).map(|number| (number, fault.clone())));
+    }
+
+    pub(super) fn fail_always(&self, fault: ProxyFault) {
+        self.state().always = Some(fault);
+    }
+
+    pub(super) fn fail_operation(&self, operation: &str, fault: ProxyFault) {
+        self.state().by_operation.insert(operation.to_owned(), fault);
+    }
+
+    pub(super) fn heal(&self) {
+        let mut state = self.state();
+        state.by_call.clear();
+        state.by_operation.clear();
+        state.always = None;
+    }
+
+    pub(super) fn take_exchanges(&self) -> Vec<Exchange> {
+        std::mem::take(&mut self.state().exchanges).into_iter().map(|(_, exchange)| exchange).collect()
+    }
+
+    /// Records a request. Answers its number and what is to go wrong with it.
+    pub(super) fn received(&self, request: &Request) -> (usize, Option<ProxyFault>) {
+        let mut state = self.state();
+        let number = state.received;
+        state.received += 1;
+        state.exchanges.push((number, Exchange { request: request.clone(), response: None }));
+        let fault = state.by_call.remove(&number);
+        let fault = fault.or_else(|| state.by_operation.get(request.operation()).cloned());
+        (number, fault.or_else(|| state.always.clone()))
+    }
+
+    pub(super) fn answered(&self, number: usize, response: &Response) {
+        let mut state = self.state();
+        let Some((_, exchange)) = state.exchanges.iter_mut().find(|(received, _)| *received == number) else { return };
+        exchange.response = Some(response.clone());
+        let read = read_of(&exchange.request);
+        if response.status == 200 && matches!(read.0.as_str(), "GetItem" | "BatchGetItem" | "Query") {
+            state.first_answers.entry(read).or_insert_with(|| response.clone());
+        }
+    }
+
+    pub(super) fn first_answer(&self, request: &Request) -> Option<Response> {
+        self.state().first_answers.get(&read_of(request)).cloned()
+    }
+}
+
+/// The members of a request stand in any order.
+fn read_of(request: &Request) -> (String, String) {
+    let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    (request.operation().to_owned(), body.to_string())
+}
