@@ -21,7 +21,7 @@ fn open(criterion: &mut Criterion) {
     let envelope = ReadyEnvelope::new(&KEY, &store_id(), &id, first_version());
     let bare = Bare::new(&KEY);
     let mut group = criterion.benchmark_group(format!("{IMPLEMENTATION} open"));
-    group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
+    group.warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_secs(1));
     for bytes in SIZES {
         let mut ciphertext = value(bytes);
         let tag = bare.seal(NONCE, envelope.aad(), &mut ciphertext);

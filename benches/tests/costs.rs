@@ -220,6 +220,6 @@ fn allocations_are_bounded() {
         allocations(|| drop(now(store.protect(&id, secret(), ProtectOptions::default())).expect("protected")));
     let put = allocations(|| drop(now(dynamic.put(&id, secret())).expect("stored")));
     assert_eq!((get, unprotect), (3, 1), "protect {protect}, put {put}");
-    assert!(protect <= 20, "{protect}");
-    assert!(put <= 38, "{put}");
+    assert!(protect <= 15, "{protect}");
+    assert!(put <= 27, "{put}");
 }

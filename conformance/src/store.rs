@@ -1,4 +1,4 @@
-//! Whether a [`SecretStore`](secret_store_core::SecretStore) keeps its obligations, seen through the trait alone.
+//! Whether a [`SecretStore`] keeps its obligations, seen through the trait alone.
 //!
 //! ```
 //! use secret_store_conformance::store;

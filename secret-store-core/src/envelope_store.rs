@@ -130,6 +130,7 @@ impl EnvelopeStore {
     /// Makes a secret writable again whose history contradicts its current record (after a restore of some records): its current
     /// value becomes a new version above every number that was ever seen. Answers `None` where there is no current value;
     /// then only the last number is set right. Needs the right to read and to write. Does nothing to a secret that is in order.
+    /// A current value that does not open cannot be kept: delete it, and its name is writable again.
     ///
     /// # Errors
     ///

@@ -32,6 +32,17 @@ pub enum Value {
     Number(u64),
 }
 
+impl Value {
+    /// As [`Record::size`] counts it.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Number(_) => 21,
+        }
+    }
+}
+
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -65,6 +76,10 @@ impl Record {
     /// Sets an attribute, replacing one of the same name.
     pub fn set(&mut self, name: impl Into<Cow<'static, str>>, value: Value) {
         let name = name.into();
+        // Whoever builds a record in order appends.
+        if self.attributes.last().is_none_or(|(last, _)| *last < name) {
+            return self.attributes.push((name, value));
+        }
         match self.position(&name) {
             Ok(at) => self.attributes[at].1 = value,
             Err(at) => self.attributes.insert(at, (name, value)),
@@ -134,17 +149,7 @@ impl Record {
     /// counts an item, at its upper bound.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.attributes
-            .iter()
-            .map(|(name, value)| {
-                name.len()
-                    + match value {
-                        Value::Text(text) => text.len(),
-                        Value::Bytes(bytes) => bytes.len(),
-                        Value::Number(_) => 21,
-                    }
-            })
-            .sum()
+        self.attributes.iter().map(|(name, value)| name.len() + value.size()).sum()
     }
 
     /// Refuses a record above a limit.

@@ -67,7 +67,7 @@ fn controls(canaries: &Canaries) {
 }
 
 fn id(name: impl std::fmt::Display) -> Result<SecretId> {
-    SecretId::parse("App", &name.to_string())
+    SecretId::parse("App", name.to_string().as_str())
 }
 
 fn store(keys: Arc<dyn KeyProvider>, records: Arc<FaultyRecords>, backend: &Backend) -> Result<EnvelopeStore> {

@@ -148,6 +148,22 @@ impl ProtectedSecret {
         record
     }
 
+    /// The [size](Record::size) of the record, without making it.
+    pub(crate) fn record_bytes(&self) -> usize {
+        let number = |name: &str| name.len() + Value::Number(0).size();
+        let mut bytes: usize = [APPLICATION_NAME, SECRET_NAME, MASTER_KEY_ID, INITIALISATION_VECTOR]
+            .into_iter()
+            .chain([PROTECTED_DOCUMENT_KEY, PROTECTED_SECRET_VALUE])
+            .map(str::len)
+            .sum();
+        bytes += self.id.application().as_str().len() + self.id.name().as_str().len();
+        bytes += self.wrapped_key.master_key_id().as_str().len() + self.wrapped_key.as_bytes().len();
+        bytes += self.iv.len() + self.value.len();
+        bytes += self.metadata.as_ref().map_or(0, |metadata| METADATA.len() + metadata.len());
+        bytes += self.created_at.map_or(0, |_| number(CREATED_AT));
+        bytes + if self.version == SecretVersion::UNVERSIONED { 0 } else { number(VERSION) }
+    }
+
     /// The secret's full name.
     #[must_use]
     pub fn id(&self) -> &SecretId {
@@ -284,4 +300,25 @@ pub(crate) fn stored_id(application: &ApplicationName, sort: &Arc<str>) -> Resul
 fn milliseconds(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_counted_without_making_it() {
+        let id = SecretId::parse("App", "MainDb").expect("valid");
+        let wrapped = WrappedKey::new(MasterKeyId::new("main").expect("valid"), vec![1; 60]);
+        let version = SecretVersion::new(300).expect("not zero");
+        for (version, created_at, metadata) in [
+            (SecretVersion::UNVERSIONED, None, None),
+            (version, Some(UNIX_EPOCH + Duration::from_secs(1_700_000_000)), None),
+            (version, Some(UNIX_EPOCH), Some(vec![2; 20])),
+        ] {
+            let protected =
+                ProtectedSecret::new(id.clone(), version, wrapped.clone(), &[3; 12], vec![4; 99], created_at, metadata);
+            assert_eq!(protected.record_bytes(), protected.to_record().size());
+        }
+    }
 }

@@ -5,12 +5,14 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::error::{Error, Result};
 use crate::id::{SecretId, SecretVersion};
 use crate::persistence::{ListQuery, Order, RecordKey};
 use crate::record::{Record, Value};
 
-const SEPARATOR: char = '\u{1f}';
+const SEPARATOR: &str = "\u{1f}";
 const LAST_VERSION: &str = "LastVersion";
 
 /// The current record of a secret.
@@ -18,18 +20,40 @@ pub(super) fn current(id: &SecretId) -> RecordKey {
     RecordKey::new(Arc::clone(id.application().as_shared()), Arc::clone(id.name().as_shared()))
 }
 
-fn history_partition(id: &SecretId) -> String {
-    format!("~h~{}", id.application().as_str())
+fn history_partition(id: &SecretId) -> Arc<str> {
+    joined(&["~h~", id.application().as_str()])
 }
 
 /// An earlier version of a secret: sorted by number.
 pub(super) fn outgoing(id: &SecretId, version: SecretVersion) -> RecordKey {
-    RecordKey::new(history_partition(id), format!("{}{SEPARATOR}{:020}", id.name().as_str(), version.get()))
+    let digits = twenty_digits(version.get());
+    let digits = std::str::from_utf8(&digits).expect("digits are text");
+    RecordKey::new(history_partition(id), joined(&[id.name().as_str(), SEPARATOR, digits]))
 }
 
 /// The last number of a secret whose current record is gone.
 pub(super) fn last_version(id: &SecretId) -> RecordKey {
-    RecordKey::new(history_partition(id), format!("{}{SEPARATOR}", id.name().as_str()))
+    RecordKey::new(history_partition(id), joined(&[id.name().as_str(), SEPARATOR]))
+}
+
+/// One shared text of several, with one allocation.
+fn joined(parts: &[&str]) -> Arc<str> {
+    let mut bytes = SmallVec::<[u8; 256]>::new();
+    for part in parts {
+        bytes.extend_from_slice(part.as_bytes());
+    }
+    std::str::from_utf8(&bytes).expect("texts in a row are text").into()
+}
+
+/// A number as text that sorts like the number.
+fn twenty_digits(number: u64) -> [u8; 20] {
+    let mut rest = number;
+    let mut digits = [b'0'; 20];
+    for digit in digits.iter_mut().rev() {
+        *digit += u8::try_from(rest % 10).expect("a digit");
+        rest /= 10;
+    }
+    digits
 }
 
 pub(super) fn last_version_record(version: SecretVersion) -> Record {
@@ -69,6 +93,8 @@ mod tests {
         let key = outgoing(&id, SecretVersion::new(7).expect("not zero"));
         assert_eq!((&**key.partition(), &**key.sort()), ("~h~App", "a\u{1f}00000000000000000007"));
         assert_eq!(&**last_version(&id).sort(), "a\u{1f}");
+        let last = outgoing(&id, SecretVersion::new(u64::MAX).expect("not zero"));
+        assert_eq!(&**last.sort(), "a\u{1f}18446744073709551615");
     }
 
     #[test]

@@ -96,6 +96,15 @@ impl Inner {
         Ok(())
     }
 
+    /// Refuses a record that the persistence would refuse, before anything is sent there.
+    fn check_record_bytes(&self, protected: &ProtectedSecret) -> Result<()> {
+        let (limit, actual) = (self.records.limits().record_bytes, protected.record_bytes());
+        if actual > limit {
+            return Err(Error::too_large("record", limit as u64, actual as u64));
+        }
+        Ok(())
+    }
+
     /// Seals a draft as the next version after a state.
     pub(super) async fn seal(&self, draft: &Draft<'_>, state: &State) -> Result<ProtectedSecret> {
         match draft.format {
@@ -113,7 +122,7 @@ impl Inner {
         let (value, nonce) = format::seal::<Aes256Gcm>(generated.document_key, &aad, draft.value.expose_secret())?;
         let (id, metadata, now) = (draft.id.clone(), draft.metadata.clone(), self.clock.now());
         let protected = ProtectedSecret::new(id, version, generated.wrapped, &nonce, value, Some(now), metadata);
-        protected.to_record().check_size(self.records.limits().record_bytes)?;
+        self.check_record_bytes(&protected)?;
         Ok(protected)
     }
 
@@ -122,7 +131,7 @@ impl Inner {
         let (value, iv) = legacy::seal(generated.document_key, draft.value.expose_secret())?;
         let version = SecretVersion::UNVERSIONED;
         let protected = ProtectedSecret::new(draft.id.clone(), version, generated.wrapped, &iv, value, None, None);
-        protected.to_record().check_size(self.records.limits().record_bytes)?;
+        self.check_record_bytes(&protected)?;
         Ok(protected)
     }
 }
