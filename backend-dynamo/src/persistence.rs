@@ -46,7 +46,7 @@ const KEYS_PER_BATCH: usize = 100;
 /// * **Cost**: a load is one `GetItem`; a batch is one `BatchGetItem` for each 100 keys or 16 MB; a page is one `Query`,
 ///   at most 1 MB. Consumed capacity is told to [`tracing`] at level DEBUG.
 ///
-/// The client's timeouts and retries hold. Build it with [`Connection::dynamodb`](crate::Connection::dynamodb) or set them: the SDK has
+/// The client's timeouts and retries hold. Build it with `Connection::dynamodb` or set them: the SDK has
 /// no read and no operation timeout of its own.
 #[derive(Clone)]
 pub struct DynamoPersistence {

@@ -100,7 +100,7 @@ impl<'a> Trial<'a> {
         let first = SecretVersion::new(1).expect("not zero");
         store.get(&self.id).await.expect("a get");
         store.get_version(&self.id, first).await.expect("a get");
-        store.get_many(&[self.id.clone()]).await.expect("a get");
+        store.get_many(std::slice::from_ref(&self.id)).await.expect("a get");
         store.get_all(self.id.application()).await.expect("a get");
         store.list(self.id.application()).await.expect("a list");
     }
