@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Inner;
 use super::config::Legacy;
+use super::settings_cache::{Trusted, check_floor};
 use super::state::State;
 use crate::context::{EncryptionContext, ValueAad};
 use crate::crypto::Aes256Gcm;
@@ -59,8 +60,8 @@ impl Inner {
         let options =
             PutOptions { master_key_id: options.master_key_id, metadata: options.metadata, ..PutOptions::default() };
         let draft = self.draft(id, value, &options)?;
-        let state = self.state(id).await?;
-        let mut protected = self.seal(&draft, &state).await?;
+        let (state, trusted) = self.state_for_put(id).await?;
+        let mut protected = self.seal(&draft, &state, &trusted).await?;
         protected.reservation = Some(Arc::new(Reservation::from(state)));
         Ok(protected)
     }
@@ -105,20 +106,26 @@ impl Inner {
         Ok(())
     }
 
-    /// Seals a draft as the next version after a state.
-    pub(super) async fn seal(&self, draft: &Draft<'_>, state: &State) -> Result<ProtectedSecret> {
+    /// Seals a draft as the next version after a state, under the key that the settings leave in use.
+    pub(super) async fn seal(&self, draft: &Draft<'_>, state: &State, trusted: &Trusted) -> Result<ProtectedSecret> {
         match draft.format {
             Format::Zero => {
                 state.check_never_in_format_1()?;
-                self.seal_format_0(draft).await
+                self.seal_format_0(draft, trusted).await
             }
-            Format::One => self.seal_format_1(draft, state.next_version()?).await,
+            Format::One => self.seal_format_1(draft, state.next_version()?, trusted).await,
         }
     }
 
-    pub(super) async fn seal_format_1(&self, draft: &Draft<'_>, version: SecretVersion) -> Result<ProtectedSecret> {
+    pub(super) async fn seal_format_1(
+        &self,
+        draft: &Draft<'_>,
+        version: SecretVersion,
+        trusted: &Trusted,
+    ) -> Result<ProtectedSecret> {
         let aad = ValueAad::new(&self.config.store_id, draft.id, version, draft.metadata.as_deref());
-        let generated = self.keys.generate_key(draft.master_key_id, &aad.key_context()).await?;
+        let key = self.config.in_use(draft.master_key_id, &trusted.settings, &*self.keys)?;
+        let generated = self.keys.generate_key(key, &aad.key_context()).await?;
         let (value, nonce) = format::seal::<Aes256Gcm>(generated.document_key, &aad, draft.value.expose_secret())?;
         let (id, metadata, now) = (draft.id.clone(), draft.metadata.clone(), self.clock.now());
         let protected = ProtectedSecret::new(id, version, generated.wrapped, &nonce, value, Some(now), metadata);
@@ -126,8 +133,10 @@ impl Inner {
         Ok(protected)
     }
 
-    async fn seal_format_0(&self, draft: &Draft<'_>) -> Result<ProtectedSecret> {
-        let generated = self.keys.generate_key(draft.master_key_id, &EncryptionContext::legacy()).await?;
+    async fn seal_format_0(&self, draft: &Draft<'_>, trusted: &Trusted) -> Result<ProtectedSecret> {
+        check_floor(trusted.floor)?;
+        let key = self.config.in_use(draft.master_key_id, &trusted.settings, &*self.keys)?;
+        let generated = self.keys.generate_key(key, &EncryptionContext::legacy()).await?;
         let (value, iv) = legacy::seal(generated.document_key, draft.value.expose_secret())?;
         let version = SecretVersion::UNVERSIONED;
         let protected = ProtectedSecret::new(draft.id.clone(), version, generated.wrapped, &iv, value, None, None);
