@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use futures_util::future::try_join_all;
+
 use super::Inner;
 use super::config::Legacy;
 use super::settings_cache::{Trusted, check_floor};
@@ -9,10 +11,13 @@ use super::state::State;
 use crate::context::{EncryptionContext, ValueAad};
 use crate::crypto::Aes256Gcm;
 use crate::envelope::protected::{ProtectedSecret, Reservation};
+use crate::envelope::wraps::Wraps;
 use crate::envelope::{Format, format, legacy, metadata};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{MasterKeyId, SecretId, SecretVersion};
+use crate::key::{GeneratedKey, WrappedKey};
 use crate::secret::{Metadata, SecretValue};
+use crate::settings::ApplicationSettings;
 use crate::store::PutOptions;
 
 /// How to protect a value without storing it.
@@ -46,6 +51,8 @@ pub(super) struct Draft<'a> {
     pub(super) id: &'a SecretId,
     value: &'a SecretValue,
     master_key_id: &'a MasterKeyId,
+    /// May hold `master_key_id` too.
+    further_keys: &'a [MasterKeyId],
     metadata: Option<Vec<u8>>,
     pub(super) format: Format,
 }
@@ -85,7 +92,8 @@ impl Inner {
             ));
         }
         let master_key_id = self.config.wrapping_key(id.application(), options.master_key_id.as_ref(), &*self.keys)?;
-        Ok(Draft { id, value, master_key_id, metadata, format })
+        let further_keys = self.config.further_keys(id.application(), &*self.keys)?;
+        Ok(Draft { id, value, master_key_id, further_keys, metadata, format })
     }
 
     fn check_value_bytes(&self, actual: usize) -> Result<()> {
@@ -124,19 +132,84 @@ impl Inner {
         trusted: &Trusted,
     ) -> Result<ProtectedSecret> {
         let aad = ValueAad::new(&self.config.store_id, draft.id, version, draft.metadata.as_deref());
-        let key = self.config.in_use(draft.master_key_id, &trusted.settings, &*self.keys)?;
-        let generated = self.keys.generate_key(key, &aad.key_context()).await?;
+        let context = aad.key_context();
+        let generated = self.generate_in_use(draft.master_key_id, &trusted.settings, &context).await?;
+        let wraps = match draft.further_keys {
+            [] => None,
+            // Boxed, so that the usual put carries no room for it.
+            _ => Box::pin(self.wrap_further(draft, trusted, &generated, &context)).await?,
+        };
         let (value, nonce) = format::seal::<Aes256Gcm>(generated.document_key, &aad, draft.value.expose_secret())?;
         let (id, metadata, now) = (draft.id.clone(), draft.metadata.clone(), self.clock.now());
         let protected = ProtectedSecret::new(id, version, generated.wrapped, &nonce, value, Some(now), metadata);
+        let protected = protected.with_wraps(wraps);
         self.check_record_bytes(&protected)?;
         Ok(protected)
     }
 
+    /// A new document key under the master key that is in use in the place of this one.
+    pub(super) async fn generate_in_use(
+        &self,
+        id: &MasterKeyId,
+        settings: &ApplicationSettings,
+        context: &EncryptionContext,
+    ) -> Result<GeneratedKey> {
+        let id = self.config.in_use(id, settings, &*self.keys)?;
+        let generated = self.keys.generate_key(id, context).await?;
+        // A provider may name a key otherwise than the configuration does (by its ARN instead of an alias), and a rotation goes
+        // by what records name.
+        let next = self.config.in_use(generated.wrapped.master_key_id(), settings, &*self.keys)?;
+        if next == generated.wrapped.master_key_id() {
+            return Ok(generated);
+        }
+        self.keys.generate_key(next, context).await
+    }
+
+    /// Wraps a new document key under every further master key: all of them, or an error.
+    async fn wrap_further(
+        &self,
+        draft: &Draft<'_>,
+        trusted: &Trusted,
+        generated: &GeneratedKey,
+        context: &EncryptionContext,
+    ) -> Result<Option<Arc<Wraps>>> {
+        let settings = &*trusted.settings;
+        let named = self.config.in_use(draft.master_key_id, settings, &*self.keys)?;
+        let mut further: Vec<&MasterKeyId> = Vec::with_capacity(draft.further_keys.len());
+        for id in draft.further_keys {
+            let id = self.config.in_use(id, settings, &*self.keys)?;
+            if id != named && id != generated.wrapped.master_key_id() && !further.contains(&id) {
+                further.push(id);
+            }
+        }
+        let wraps = further.into_iter().map(|id| self.wrap_in_use(id, settings, generated, context));
+        let wraps = try_join_all(wraps).await?.into_iter().flatten().collect();
+        Wraps::new(generated.wrapped.master_key_id(), wraps)
+    }
+
+    /// As [`generate_in_use`](Self::generate_in_use); `None` where the first wrap is under the key in use already.
+    async fn wrap_in_use(
+        &self,
+        id: &MasterKeyId,
+        settings: &ApplicationSettings,
+        generated: &GeneratedKey,
+        context: &EncryptionContext,
+    ) -> Result<Option<WrappedKey>> {
+        let wrapped = self.keys.wrap_key(id, &generated.document_key, context).await?;
+        let next = self.config.in_use(wrapped.master_key_id(), settings, &*self.keys)?;
+        if next == wrapped.master_key_id() {
+            return Ok(Some(wrapped));
+        }
+        if next == generated.wrapped.master_key_id() {
+            return Ok(None);
+        }
+        self.keys.wrap_key(next, &generated.document_key, context).await.map(Some)
+    }
+
     async fn seal_format_0(&self, draft: &Draft<'_>, trusted: &Trusted) -> Result<ProtectedSecret> {
         check_floor(trusted.floor)?;
-        let key = self.config.in_use(draft.master_key_id, &trusted.settings, &*self.keys)?;
-        let generated = self.keys.generate_key(key, &EncryptionContext::legacy()).await?;
+        let context = EncryptionContext::legacy();
+        let generated = self.generate_in_use(draft.master_key_id, &trusted.settings, &context).await?;
         let (value, iv) = legacy::seal(generated.document_key, draft.value.expose_secret())?;
         let version = SecretVersion::UNVERSIONED;
         let protected = ProtectedSecret::new(draft.id.clone(), version, generated.wrapped, &iv, value, None, None);

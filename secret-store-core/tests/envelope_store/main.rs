@@ -13,3 +13,4 @@ mod swap;
 mod tamper;
 mod unknown;
 mod versions;
+mod wraps;

@@ -8,12 +8,13 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::channel::oneshot;
 use secret_store_core::{
-    ApplicationConfig, Clock, EnvelopeStore, ErrorKind, Format, Legacy, ProtectOptions, PutOptions, Record,
-    SecretStore, SecretStoreExt, SettingsUse, Value,
+    ApplicationConfig, Clock, DocumentKey, EncryptionContext, EnvelopeStore, ErrorKind, Format, GeneratedKey,
+    KeyProvider, Legacy, MasterKeyId, ProtectOptions, PutOptions, Record, Result, SecretStore, SecretStoreExt,
+    SettingsUse, Value, WrappedKey,
 };
 
 use super::support::{
-    APP, Call, KeyCall, MAIN, MASTER_KEY_ID, Strike, World, app, current, id, kind, master, refusal, settings,
+    APP, Call, KeyCall, Keys, MAIN, MASTER_KEY_ID, Strike, World, app, current, id, kind, master, refusal, settings,
     settings_key, slot, version, wait,
 };
 
@@ -33,7 +34,7 @@ fn key_of(world: &World, name: &str) -> String {
     world.record(&current(&id(name))).text(MASTER_KEY_ID).expect("text").to_string()
 }
 
-fn put(store: &EnvelopeStore, name: &str) -> secret_store_core::Result<secret_store_core::SecretInfo> {
+fn put(store: &EnvelopeStore, name: &str) -> Result<secret_store_core::SecretInfo> {
     wait(store.put(&id(name), "v".into()))
 }
 
@@ -416,4 +417,130 @@ fn a_reader_without_the_right_keeps_to_its_configuration() {
     world.clock.advance(60 * SECOND);
     wait(reader.get(&id("old"))).expect("the configured floor holds");
     assert_eq!(world.records.denied(), 2);
+}
+
+fn three_keys() -> World {
+    World { keys: Arc::new(Keys::new(&[MAIN, NEW, "third"])), ..World::new() }
+}
+
+fn with_further(world: &World, further: &str) -> EnvelopeStore {
+    let listed = [MAIN, NEW, "third"].map(master);
+    world.builder().wrap_with(listed).also_wrap_with([master(further)]).build().expect("valid")
+}
+
+#[test]
+fn further_keys_are_followed_too() {
+    for (replaced, further, expected) in [
+        (&[(NEW, "third")][..], NEW, (MAIN, &["third"][..])),
+        (&[(MAIN, "third")], NEW, ("third", &[NEW])),
+        // One of the two takes the other's place: one wrap is left.
+        (&[(MAIN, NEW)], NEW, (NEW, &[])),
+        (&[(NEW, MAIN)], NEW, (MAIN, &[])),
+    ] {
+        let world = three_keys();
+        world.plant(&settings_key(), settings(1, replaced));
+        let info = put(&with_further(&world, further), "Db").expect("stored");
+        let also: Vec<_> = info.also_wrapped_with.iter().map(MasterKeyId::as_str).collect();
+        assert_eq!((info.master_key_id.as_str(), &also[..]), expected, "{replaced:?}");
+    }
+}
+
+#[test]
+fn a_further_key_is_followed_only_to_a_key_that_is_listed() {
+    let world = three_keys();
+    world.plant(&settings_key(), settings(1, &[(NEW, "third")]));
+    for store in [
+        world.builder().also_wrap_with([master(NEW)]).build().expect("valid"),
+        world.builder().wrap_with([MAIN, NEW].map(master)).also_wrap_with([master(NEW)]).build().expect("valid"),
+    ] {
+        let error = refusal(put(&store, "Db"));
+        assert_eq!(error.kind(), ErrorKind::KeyNotAllowed);
+        assert!(error.to_string().contains("wrap_with"), "{error}");
+        assert!(world.stored(&current(&id("Db"))).is_none());
+    }
+}
+
+#[test]
+fn what_was_protected_under_a_further_key_that_was_replaced_is_not_saved() {
+    let world = three_keys();
+    let store = with_further(&world, NEW);
+    let protected = wait(store.protect(&id("Db"), "v".into(), ProtectOptions::default())).expect("protected");
+    world.plant(&settings_key(), settings(1, &[(NEW, "third")]));
+    let error = refusal(wait(with_further(&world, NEW).save(&protected)));
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert!(error.to_string().contains("protect the value again"), "{error}");
+    assert!(world.stored(&current(&id("Db"))).is_none());
+}
+
+/// A reservation outlives a rotation of the record that it found, and what is saved then is under the key in use.
+#[test]
+fn a_reservation_outlives_a_rewrap_and_not_a_replacement_of_its_own_key() {
+    let world = World::new();
+    let store = following(&world);
+    put(&store, "Db").expect("stored");
+    let under_old = wait(store.protect(&id("Db"), "2".into(), ProtectOptions::default())).expect("protected");
+    let options = ProtectOptions::default().with_master_key(master(NEW));
+    let under_new = wait(store.protect(&id("Db"), "2".into(), options)).expect("protected");
+    let first = current(&id("Db"));
+    let found = secret_store_core::ProtectedSecret::from_record(&id("Db"), &world.record(&first)).expect("its record");
+    let rewrapped = wait(store.rewrap(&found, &master(MAIN), &master(NEW))).expect("rewrapped").expect("it was there");
+    world.plant(&first, rewrapped.to_record());
+    world.plant(&settings_key(), replaced(1));
+    world.clock.advance(60 * SECOND);
+    assert_eq!(kind(wait(store.save(&under_old))), ErrorKind::Conflict);
+    assert_eq!(wait(store.save(&under_new)).expect("saved").version, version(2));
+    assert_eq!(key_of(&world, "Db"), NEW);
+}
+
+/// Calls its keys by other names than it is asked by, as a KMS does with aliases.
+#[derive(Debug)]
+struct Aliased(Arc<Keys>);
+
+impl Aliased {
+    fn arn(id: &MasterKeyId) -> MasterKeyId {
+        master(id.as_str().trim_start_matches("alias/"))
+    }
+}
+
+#[async_trait::async_trait]
+impl KeyProvider for Aliased {
+    fn accepts(&self, id: &MasterKeyId) -> bool {
+        self.0.accepts(&Self::arn(id))
+    }
+
+    async fn generate_key(&self, id: &MasterKeyId, context: &EncryptionContext) -> Result<GeneratedKey> {
+        self.0.generate_key(&Self::arn(id), context).await
+    }
+
+    async fn wrap_key(&self, id: &MasterKeyId, key: &DocumentKey, context: &EncryptionContext) -> Result<WrappedKey> {
+        self.0.wrap_key(&Self::arn(id), key, context).await
+    }
+
+    async fn unwrap_key(&self, key: &WrappedKey, context: &EncryptionContext) -> Result<DocumentKey> {
+        self.0.unwrap_key(key, context).await
+    }
+}
+
+/// A rotation names keys as records do; a writer that is configured with an alias follows it all the same.
+#[test]
+fn a_replaced_key_is_followed_from_its_alias() {
+    let world = three_keys();
+    world.plant(&settings_key(), settings(1, &[(MAIN, NEW)]));
+    let listed = ["alias/main", MAIN, NEW, "third"].map(master);
+    let builder = || {
+        EnvelopeStore::builder(Arc::new(Aliased(world.keys.clone())), world.records.clone())
+            .store_id("prod")
+            .clock(world.clock.clone())
+            .wrap_with(listed.clone())
+    };
+    let store = builder().master_key("alias/main").build().expect("valid");
+    assert_eq!(put(&store, "Db").expect("stored").master_key_id, master(NEW));
+    let store = builder().master_key("third").also_wrap_with([master("alias/main")]).build().expect("valid");
+    assert_eq!(put(&store, "Db").expect("stored").also_wrapped_with, [master(NEW)]);
+    let store = builder().master_key(NEW).also_wrap_with([master("alias/main")]).build().expect("valid");
+    assert_eq!(put(&store, "Db").expect("stored").also_wrapped_with, []);
+    // Where the new key is not listed, nothing is stored.
+    let store = builder().wrap_with(["alias/main", MAIN].map(master)).master_key("alias/main").build().expect("valid");
+    assert_eq!(kind(put(&store, "Other")), ErrorKind::KeyNotAllowed);
+    assert!(world.stored(&current(&id("Other"))).is_none());
 }
