@@ -7,9 +7,10 @@ mod layout;
 mod open;
 mod read;
 mod repair;
-mod retry;
+pub(crate) mod retry;
 mod seal;
 mod state;
+mod tier;
 mod write;
 
 use std::fmt;

@@ -53,6 +53,7 @@
 //! | store and read | [`Application`], [`PutOptions`], [`GetOptions`] |
 //! | configure | [`EnvelopeStoreBuilder`], [`ApplicationConfig`] |
 //! | handle errors | [`Error`], [`ErrorKind`] |
+//! | give each tenant a key of its own | [`TenantKeys`], [`ApplicationConfig::with_tenant`] |
 //! | bring your own storage | [`Persistence`], [`Record`], [`ListQuery`] |
 //! | bring your own keys | [`KeyProvider`], [`KeyEncryptionKey`], [`EncryptionContext`] |
 //! | keep ciphertext elsewhere | [`EnvelopeStore::protect`], [`EnvelopeStore::unprotect`], [`EnvelopeStore::save`] |
@@ -89,6 +90,7 @@ mod persistence;
 mod record;
 mod secret;
 mod store;
+mod tenant;
 
 pub use application::Application;
 pub use clock::{Clock, SystemClock};
@@ -111,6 +113,7 @@ pub use persistence::{
 pub use record::{MAX_ATTRIBUTES, Record, Value};
 pub use secret::{Metadata, Secret, SecretInfo, SecretValue};
 pub use store::{DeleteOptions, GetOptions, ListOptions, PutOptions, SecretStore, SecretStoreExt};
+pub use tenant::{TenantConfig, TenantKeyInfo, TenantKeyState, TenantKeyVersion, TenantKeys, TenantKeysBuilder};
 
 #[cfg(feature = "mock")]
 pub use {key_provider::MockKeyProvider, persistence::MockPersistence, store::MockSecretStore};

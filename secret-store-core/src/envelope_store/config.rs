@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use super::high_water::HighWaterMarks;
 use super::key_cache::KeyCache;
+use super::tier::{self, Applied, Resolver};
 use super::{EnvelopeStore, Inner};
 use crate::clock::{Clock, SystemClock};
 use crate::envelope::{Format, format};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{ApplicationName, MasterKeyId, StoreId};
+use crate::id::{ApplicationName, MasterKeyId, StoreId, TenantId};
 use crate::key_provider::KeyProvider;
 use crate::persistence::Persistence;
 
@@ -57,6 +58,8 @@ pub struct ApplicationConfig {
     pub master_key_id: Option<MasterKeyId>,
     /// How many earlier versions are kept; the store's by default.
     pub history: Option<HistoryRetention>,
+    /// The tenant that owns the application: new document keys are wrapped under its key alone. None by default.
+    pub tenant: Option<TenantId>,
 }
 
 impl ApplicationConfig {
@@ -81,6 +84,17 @@ impl ApplicationConfig {
         self
     }
 
+    /// Puts the application into the tenant tier: its document keys are wrapped under the key of this tenant, which the store's
+    /// key provider must hold ([`TenantKeys`](crate::TenantKeys)). A put cannot choose another key then, and a record that names
+    /// another tenant's is refused. Records that name a master key, from before, are read on.
+    ///
+    /// Not together with [`with_master_key`](Self::with_master_key) or [`Legacy::ReadWrite`]: format 0 has no tenant keys.
+    #[must_use]
+    pub fn with_tenant(mut self, tenant: TenantId) -> Self {
+        self.tenant = Some(tenant);
+        self
+    }
+
     fn minimum_format(&self) -> Format {
         if self.legacy == Legacy::Off { Format::One } else { Format::Zero }
     }
@@ -91,25 +105,54 @@ pub(super) struct Config {
     pub(super) store_id: StoreId,
     master_key_id: Option<MasterKeyId>,
     wrap_with: Option<HashSet<MasterKeyId>>,
-    unwrap_with: Option<HashSet<MasterKeyId>>,
+    pub(super) unwrap_with: Option<HashSet<MasterKeyId>>,
     applications: HashMap<ApplicationName, ApplicationConfig>,
+    resolver: Option<Resolver>,
     other: ApplicationConfig,
     history: HistoryRetention,
     pub(super) value_bytes: usize,
 }
 
 impl Config {
-    pub(super) fn application(&self, name: &ApplicationName) -> &ApplicationConfig {
-        if self.applications.is_empty() { &self.other } else { self.applications.get(name).unwrap_or(&self.other) }
+    pub(super) fn application(&self, name: &ApplicationName) -> Result<Applied<'_>> {
+        let configured = if self.applications.is_empty() { None } else { self.applications.get(name) };
+        match (configured, &self.resolver) {
+            (Some(configured), _) => Ok(Applied::Configured(configured)),
+            (None, None) => Ok(Applied::Configured(&self.other)),
+            (None, Some(resolver)) => resolver.resolve(name).map(Applied::Resolved),
+        }
     }
 
-    pub(super) fn history(&self, name: &ApplicationName) -> HistoryRetention {
-        self.application(name).history.unwrap_or(self.history)
+    pub(super) fn history(&self, name: &ApplicationName) -> Result<HistoryRetention> {
+        Ok(self.application(name)?.history.unwrap_or(self.history))
     }
 
+    /// The key for a new version, if the allow-list has it: the tenant's, and no other, where the application has a tenant.
+    pub(super) fn wrapping_key(
+        &self,
+        name: &ApplicationName,
+        chosen: Option<&MasterKeyId>,
+        keys: &dyn KeyProvider,
+    ) -> Result<MasterKeyId> {
+        let application = self.application(name)?;
+        if let Some(tenant) = &application.tenant {
+            return tier::tenant_key(tenant, chosen, keys);
+        }
+        let id = chosen.or(application.master_key_id.as_ref()).or(self.master_key_id.as_ref());
+        let id = id.ok_or_else(|| {
+            Error::invalid_input(
+                "no master key is chosen: set one with `master_key` on the builder or in the put options",
+            )
+        })?;
+        application.check_tenant(id)?;
+        allowed(id, self.wrap_with.as_ref(), keys).map(|()| id.clone())
+    }
+}
+
+impl ApplicationConfig {
     /// Refuses a format below the application's floor, naming the setting.
-    pub(super) fn check_format(&self, name: &ApplicationName, format: Format) -> Result<()> {
-        if format >= self.application(name).minimum_format() {
+    pub(super) fn check_format(&self, format: Format) -> Result<()> {
+        if format >= self.minimum_format() {
             return Ok(());
         }
         Err(Error::new(
@@ -117,30 +160,9 @@ impl Config {
             format!("the record is in format {format}: configure the application with `Legacy::Read` to read it"),
         ))
     }
-
-    /// The master key for a new version, if the allow-list has it.
-    pub(super) fn wrapping_key<'a>(
-        &'a self,
-        name: &ApplicationName,
-        chosen: Option<&'a MasterKeyId>,
-        keys: &dyn KeyProvider,
-    ) -> Result<&'a MasterKeyId> {
-        let id = chosen.or(self.application(name).master_key_id.as_ref()).or(self.master_key_id.as_ref());
-        let id = id.ok_or_else(|| {
-            Error::invalid_input(
-                "no master key is chosen: set one with `master_key` on the builder or in the put options",
-            )
-        })?;
-        allowed(id, self.wrap_with.as_ref(), keys).map(|()| id)
-    }
-
-    /// Refuses a master key that a record names unless the allow-list has it. No call is made for this.
-    pub(super) fn check_unwrapping_key(&self, id: &MasterKeyId, keys: &dyn KeyProvider) -> Result<()> {
-        allowed(id, self.unwrap_with.as_ref(), keys)
-    }
 }
 
-fn allowed(id: &MasterKeyId, list: Option<&HashSet<MasterKeyId>>, keys: &dyn KeyProvider) -> Result<()> {
+pub(super) fn allowed(id: &MasterKeyId, list: Option<&HashSet<MasterKeyId>>, keys: &dyn KeyProvider) -> Result<()> {
     if list.is_none_or(|list| list.contains(id)) && keys.accepts(id) { Ok(()) } else { Err(Error::key_not_allowed(id)) }
 }
 
@@ -158,6 +180,7 @@ pub struct EnvelopeStoreBuilder {
     wrap_with: Option<HashSet<MasterKeyId>>,
     unwrap_with: Option<HashSet<MasterKeyId>>,
     applications: HashMap<ApplicationName, ApplicationConfig>,
+    resolver: Option<Resolver>,
     history: HistoryRetention,
     value_bytes: usize,
     cache: (usize, Duration),
@@ -175,6 +198,7 @@ impl EnvelopeStoreBuilder {
             wrap_with: None,
             unwrap_with: None,
             applications: HashMap::new(),
+            resolver: None,
             history: HistoryRetention::All,
             value_bytes: DEFAULT_VALUE_BYTES,
             cache: (DEFAULT_KEY_CACHE_CAPACITY, DEFAULT_KEY_CACHE_TTL),
@@ -209,13 +233,41 @@ impl EnvelopeStoreBuilder {
         self
     }
 
-    /// The only master keys that new document keys may be wrapped under; all that the key provider accepts by default.
+    /// What holds for applications that are not configured one by one: for thousands of them, each with its tenant.
+    ///
+    /// Asked several times in every call, so it should answer from memory. An error is the call's: refuse an application that is
+    /// not known rather than let it fall back to a master key. What it answers is the client's configuration like any other:
+    /// do not take it from the database that holds the secrets.
+    ///
+    /// ```
+    /// # use secret_store_core::{ApplicationConfig, EnvelopeStoreBuilder, Error, TenantId};
+    /// # use std::{collections::HashMap, sync::Arc};
+    /// # fn example(builder: EnvelopeStoreBuilder, owners: HashMap<String, TenantId>) -> EnvelopeStoreBuilder {
+    /// let owned: HashMap<_, _> = owners
+    ///     .into_iter()
+    ///     .map(|(application, tenant)| (application, Arc::new(ApplicationConfig::default().with_tenant(tenant))))
+    ///     .collect();
+    /// builder.other_applications(move |name| {
+    ///     owned.get(name.as_str()).cloned().ok_or_else(|| Error::invalid_input("the application has no owner"))
+    /// })
+    /// # }
+    /// ```
+    pub fn other_applications(
+        mut self,
+        resolve: impl Fn(&ApplicationName) -> Result<Arc<ApplicationConfig>> + Send + Sync + 'static,
+    ) -> Self {
+        self.resolver = Some(Resolver::new(resolve));
+        self
+    }
+
+    /// The only master keys that new document keys may be wrapped under; all that the key provider accepts by default. Tenant
+    /// keys are not in it: which one an application uses is its configuration.
     pub fn wrap_with(mut self, ids: impl IntoIterator<Item = MasterKeyId>) -> Self {
         self.wrap_with = Some(ids.into_iter().collect());
         self
     }
 
-    /// The only master keys that records may name; all that the key provider accepts by default.
+    /// The only master keys that records may name; all that the key provider accepts by default. Tenant keys are not in it.
     pub fn unwrap_with(mut self, ids: impl IntoIterator<Item = MasterKeyId>) -> Self {
         self.unwrap_with = Some(ids.into_iter().collect());
         self
@@ -257,7 +309,8 @@ impl EnvelopeStoreBuilder {
     /// # Errors
     ///
     /// [`InvalidInput`](ErrorKind::InvalidInput) for a missing or malformed store id or master key id, or limits that no value
-    /// fits; [`KeyNotAllowed`](ErrorKind::KeyNotAllowed) for a configured master key that the key provider does not accept.
+    /// fits, or settings of an application that contradict each other; [`KeyNotAllowed`](ErrorKind::KeyNotAllowed) for a
+    /// configured master key or tenant that the key provider does not accept.
     pub fn build(self) -> Result<EnvelopeStore> {
         let store_id = self
             .store_id
@@ -271,10 +324,20 @@ impl EnvelopeStoreBuilder {
             wrap_with: self.wrap_with,
             unwrap_with: self.unwrap_with,
             applications: self.applications,
+            resolver: self.resolver,
             other: ApplicationConfig::default(),
             history: self.history,
             value_bytes: self.value_bytes,
         };
+        if config.master_key_id.as_ref().is_some_and(|id| id.tenant().is_some()) {
+            return Err(Error::invalid_input("a tenant's key is no master key: configure applications `with_tenant`"));
+        }
+        for application in config.applications.values() {
+            application.check()?;
+            if let Some(tenant) = &application.tenant {
+                tier::tenant_key(tenant, None, &*self.keys)?;
+            }
+        }
         let configured = config.applications.values().filter_map(|application| application.master_key_id.as_ref());
         for id in configured.chain(&config.master_key_id) {
             allowed(id, config.wrap_with.as_ref(), &*self.keys)?;

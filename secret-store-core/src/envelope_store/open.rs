@@ -46,8 +46,9 @@ impl Inner {
     fn checked<'a>(&self, protected: &'a ProtectedSecret) -> Result<(Sealed<'a>, ValueAad)> {
         let id = protected.id();
         let sealed = protected.sealed()?;
-        self.config.check_format(id.application(), sealed.format())?;
-        self.config.check_unwrapping_key(protected.wrapped_key().master_key_id(), &*self.keys)?;
+        let application = self.config.application(id.application())?;
+        application.check_format(sealed.format())?;
+        application.check_unwrapping_key(protected.wrapped_key().master_key_id(), &self.config, &*self.keys)?;
         let aad = ValueAad::new(&self.config.store_id, id, protected.version(), protected.encoded_metadata());
         Ok((sealed, aad))
     }

@@ -44,7 +44,7 @@ impl ProtectOptions {
 pub(super) struct Draft<'a> {
     pub(super) id: &'a SecretId,
     value: &'a SecretValue,
-    master_key_id: &'a MasterKeyId,
+    master_key_id: MasterKeyId,
     metadata: Option<Vec<u8>>,
     pub(super) format: Format,
 }
@@ -74,8 +74,8 @@ impl Inner {
     ) -> Result<Draft<'a>> {
         id.check_writable()?;
         self.check_value_bytes(value.len())?;
-        let application = self.config.application(id.application());
-        let format = if application.legacy == Legacy::ReadWrite { Format::Zero } else { Format::One };
+        let legacy = self.config.application(id.application())?.legacy;
+        let format = if legacy == Legacy::ReadWrite { Format::Zero } else { Format::One };
         let metadata = metadata::encode(&options.metadata, options.idempotency_token.as_deref())?;
         if format == Format::Zero && metadata.is_some() {
             return Err(Error::new(
@@ -118,7 +118,7 @@ impl Inner {
 
     pub(super) async fn seal_format_1(&self, draft: &Draft<'_>, version: SecretVersion) -> Result<ProtectedSecret> {
         let aad = ValueAad::new(&self.config.store_id, draft.id, version, draft.metadata.as_deref());
-        let generated = self.keys.generate_key(draft.master_key_id, &aad.key_context()).await?;
+        let generated = self.keys.generate_key(&draft.master_key_id, &aad.key_context()).await?;
         let (value, nonce) = format::seal::<Aes256Gcm>(generated.document_key, &aad, draft.value.expose_secret())?;
         let (id, metadata, now) = (draft.id.clone(), draft.metadata.clone(), self.clock.now());
         let protected = ProtectedSecret::new(id, version, generated.wrapped, &nonce, value, Some(now), metadata);
@@ -127,7 +127,7 @@ impl Inner {
     }
 
     async fn seal_format_0(&self, draft: &Draft<'_>) -> Result<ProtectedSecret> {
-        let generated = self.keys.generate_key(draft.master_key_id, &EncryptionContext::legacy()).await?;
+        let generated = self.keys.generate_key(&draft.master_key_id, &EncryptionContext::legacy()).await?;
         let (value, iv) = legacy::seal(generated.document_key, draft.value.expose_secret())?;
         let version = SecretVersion::UNVERSIONED;
         let protected = ProtectedSecret::new(draft.id.clone(), version, generated.wrapped, &iv, value, None, None);

@@ -134,7 +134,7 @@ impl Inner {
 
     /// Looks for the history's highest number where it decides the next one: under a format-0 record that is to be numbered.
     async fn with_tail(&self, id: &SecretId, mut state: State) -> Result<State> {
-        let is_numbered = self.config.application(id.application()).legacy != Legacy::ReadWrite;
+        let is_numbered = self.config.application(id.application())?.legacy != Legacy::ReadWrite;
         if is_numbered && state.current_version()? == Some(SecretVersion::UNVERSIONED) {
             state.tail = self.history_tail(id).await?;
         }

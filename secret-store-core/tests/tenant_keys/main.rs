@@ -1,0 +1,13 @@
+//! Tenant keys as an attacker and as a demanding user see them: one file for each danger.
+
+mod support;
+
+mod attacks;
+mod caches;
+mod concurrency;
+mod configuration;
+mod faults;
+mod lifecycle;
+mod moving;
+mod store;
+mod vectors;
