@@ -253,7 +253,7 @@ pub(super) fn is_race(error: &Error) -> bool {
 
 pub(super) fn no_active_version(tenant: &TenantId) -> Error {
     Error::new(
-        ErrorKind::KeyUnavailable,
+        ErrorKind::Integrity,
         format!("tenant {tenant} has keys but none is active: restore its records or call `TenantKeys::repair`"),
     )
 }

@@ -169,14 +169,19 @@ impl Inner {
         Ok(version)
     }
 
-    /// The highest number of a version. Read off the keys: what stands there may be malformed.
+    /// The highest number of a version. Read off the keys: what stands there may be malformed. The newest version is destroyed only
+    /// together with its tenant.
     async fn newest_version(&self, tenant: &TenantId) -> Result<Option<TenantKeyVersion>> {
         let query = records::versions(tenant).with_order(Order::Descending).with_consistency(Consistency::Strong);
         let mut query = query.with_limit(NonZeroUsize::MIN);
         loop {
             let page = self.records.list(&query).await?;
-            if let Some(version) = page.items.iter().find_map(|(sort, _)| records::version_of(sort)) {
-                return Ok(Some(version));
+            for (sort, stored) in &page.items {
+                let Some(version) = records::version_of(sort) else { continue };
+                return match KeyRecord::parse(&stored.record) {
+                    Ok(KeyRecord::Destroyed { .. }) => Err(Error::key_destroyed()),
+                    _ => Ok(Some(version)),
+                };
             }
             match page.next {
                 Some(next) => query = query.continued(next),
@@ -246,6 +251,7 @@ impl Inner {
     async fn destroy_tenant(&self, tenant: &TenantId) -> Result<()> {
         self.config.check_tenant(tenant)?;
         let mut retry = Retry::new();
+        let mut lost = false;
         loop {
             match self.destroy_what_is_left(tenant).await {
                 Ok(true) => {
@@ -255,6 +261,8 @@ impl Inner {
                 }
                 Ok(false) => {}
                 Err(error) if is_race(&error) => retry.wait(&*self.clock, error).await?,
+                // It may have landed: one more look tells.
+                Err(error) if error.kind() == ErrorKind::Unavailable && !lost => lost = true,
                 Err(error) => return Err(error),
             }
         }
@@ -304,18 +312,33 @@ impl Inner {
     }
 
     async fn try_repair(&self, tenant: &TenantId) -> Result<TenantKeyVersion> {
-        if let Ok(Some(active)) = self.find_active(tenant).await {
-            self.ready_key(tenant, active.version).await?;
-            return Ok(active.version);
+        match self.usable_active(tenant).await {
+            Ok(Some(version)) => return Ok(version),
+            Ok(None) => {}
+            Err(error) if is_disorder(&error) => {}
+            Err(error) => return Err(error),
         }
+        let seen = self.marks.of(tenant);
         let stored = self.records.load(&records::active_key(tenant), Consistency::Strong).await?;
-        let active = stored.as_ref().and_then(|stored| ActiveRecord::parse(&stored.record).ok());
-        let version = match active {
-            Some(ActiveRecord::Destroyed { .. }) => return Err(Error::key_destroyed()),
-            Some(ActiveRecord::Version(version)) => Some(version),
-            None => None,
+        let active = match stored.as_ref().map(|stored| ActiveRecord::parse(&stored.record)) {
+            Some(Ok(ActiveRecord::Destroyed { .. })) => return Err(Error::key_destroyed()),
+            Some(Ok(ActiveRecord::Version(version))) => Some(version),
+            Some(Err(_)) | None => None,
         };
+        seen.check_not_destroyed()?;
         self.purge(tenant);
-        self.activate_newest(tenant, version.max(self.marks.of(tenant).active), stored).await
+        self.activate_newest(tenant, active.max(seen.active), stored).await
     }
+
+    /// The active version, if it opens.
+    async fn usable_active(&self, tenant: &TenantId) -> Result<Option<TenantKeyVersion>> {
+        let Some(active) = self.find_active(tenant).await? else { return Ok(None) };
+        self.ready_key(tenant, active.version).await?;
+        Ok(Some(active.version))
+    }
+}
+
+/// Whether the records are at fault, rather than whoever keeps them or the master key.
+fn is_disorder(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Integrity | ErrorKind::RollbackDetected | ErrorKind::KeyDestroyed)
 }

@@ -32,6 +32,11 @@ impl Seen {
         if self.destroyed || self.active > found { Err(rollback_detected()) } else { Ok(()) }
     }
 
+    /// Refuses to go on with a tenant that was destroyed.
+    pub(super) fn check_not_destroyed(&self) -> Result<(), Error> {
+        if self.destroyed { Err(rollback_detected()) } else { Ok(()) }
+    }
+
     /// Refuses to find a key where a tombstone was seen.
     pub(super) fn check_held(&self, version: TenantKeyVersion) -> Result<(), Error> {
         let gone = self.destroyed || self.destroyed_versions.contains(&version);

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use secret_store_conformance::fault::{Failing, FailingKeyProvider, RecordingKeyProvider};
 use secret_store_core::{
     ApplicationConfig, ApplicationName, Consistency, EncryptionContext, EnvelopeStore, EnvelopeStoreBuilder, Error,
-    ErrorKind, KeyProvider, MasterKeyId, Persistence, Precondition, Record, RecordKey, Result, SecretId,
-    SecretVersion, StoreId, Stored, TenantId, TenantKeyVersion, TenantKeys, TenantKeysBuilder, WrappedKey, Write,
+    ErrorKind, KeyProvider, MasterKeyId, Persistence, Precondition, Record, RecordKey, Result, SecretId, SecretVersion,
+    StoreId, Stored, TenantId, TenantKeyVersion, TenantKeys, TenantKeysBuilder, WrappedKey, Write,
 };
 use secret_store_memory::{MemoryKeyProvider, MemoryPersistence};
 
@@ -95,6 +95,7 @@ pub(crate) fn refusal<T: std::fmt::Debug>(result: Result<T>) -> Error {
 }
 
 /// One database, one holder of master keys, one clock; any number of processes over them.
+#[derive(Debug)]
 pub(crate) struct World {
     pub(crate) memory: Arc<MemoryPersistence>,
     /// Over [`World::memory`]: what tenant keys use.
