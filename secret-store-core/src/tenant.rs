@@ -35,8 +35,8 @@ use keys::Active;
 use marks::Marks;
 use wrap::TenantWrap;
 
-/// How long it is trusted which version is active: what rotation waits for late writers.
-const ACTIVE_TRUST: Duration = Duration::from_secs(60);
+/// How long it is trusted which version is active, at most: a part of what rotation waits for late writers.
+pub(crate) const ACTIVE_TRUST: Duration = Duration::from_secs(60);
 
 /// Tenant keys: a [`KeyProvider`] over any key provider, with one versioned key for each tenant (an organisation, a user), stored
 /// wrapped in any [`Persistence`].

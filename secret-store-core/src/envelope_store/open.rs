@@ -1,11 +1,18 @@
 //! From a protected secret to its value: every check that needs no key comes before the key provider is asked.
 
+use smallvec::SmallVec;
+
 use super::Inner;
-use super::key_cache::KeyRef;
+use super::config::ApplicationConfig;
+use super::key_cache::{KeyRef, Opened};
+use super::tier::Applied;
 use crate::context::{EncryptionContext, ValueAad};
 use crate::envelope::protected::ProtectedSecret;
+use crate::envelope::wraps::MAX_FURTHER_WRAPS;
 use crate::envelope::{Format, ReadyCipher, Sealed};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::key::WrappedKey;
+use crate::key_provider::may_open_elsewhere;
 use crate::persistence::Revision;
 use crate::secret::{Secret, SecretValue};
 
@@ -19,16 +26,80 @@ impl Inner {
         Ok(Secret::new(value, protected.info(revision)?))
     }
 
-    /// Opens a value whose cipher is ready; `None` where it is not.
+    /// Opens a value whose cipher is ready; `None` where it is not, or where a further wrap may help.
     fn open_ready(&self, protected: &ProtectedSecret) -> Result<Option<SecretValue>> {
-        let (sealed, aad) = self.checked(protected)?;
-        let key = KeyRef { wrapped: protected.wrapped_key(), context: key_context_bytes(&sealed, &aad) };
-        self.cache.open_ready(&key, &*self.clock, |cipher| cipher.open(&sealed, &aad))
+        let (application, sealed, aad) = self.checked(protected)?;
+        let (first, has_further) = (protected.wrapped_key(), !protected.further_wraps().is_empty());
+        match self.check_allowed(&application, first) {
+            Err(_) if has_further => return Ok(None),
+            outcome => outcome?,
+        }
+        match self.ready(first, &sealed, &aad) {
+            None => Ok(None),
+            Some(Opened::Tried(value)) => value.map(Some),
+            Some(Opened::NoKey(_)) if has_further => Ok(None),
+            Some(Opened::NoKey(error)) => Err(error),
+        }
     }
 
+    /// Asks for the key of one wrap after the other, the first one first, until one of them gives it. Wraps under master keys that
+    /// are not allowed are left out.
+    ///
+    /// A key that was unwrapped belongs to this version: where it does not open the value, no other will.
     async fn open_wrapped(&self, protected: &ProtectedSecret) -> Result<SecretValue> {
-        let (sealed, aad) = self.checked(protected)?;
-        let wrapped = protected.wrapped_key();
+        let (application, sealed, aad) = self.checked(protected)?;
+        // Where one is ready nobody is asked: while the first one's holder is away, that spares each read a vain call.
+        let is_allowed = |wrapped: &&WrappedKey| self.check_allowed(&application, wrapped).is_ok();
+        for wrapped in protected.further_wraps().iter().filter(is_allowed) {
+            if let Some(Opened::Tried(value)) = self.ready(wrapped, &sealed, &aad) {
+                return value;
+            }
+        }
+        let mut first_error = None;
+        for wrapped in self.candidates(protected.all_wraps().filter(is_allowed)) {
+            match self.open_with(wrapped, &sealed, &aad).await {
+                Opened::Tried(value) => return value,
+                Opened::NoKey(error) => {
+                    let (id, kind) = (wrapped.master_key_id(), error.kind());
+                    tracing::debug!(master_key = %id, ?kind, "a wrap gave no key");
+                    first_error.get_or_insert(error);
+                    if !may_open_elsewhere(kind) {
+                        break;
+                    }
+                    self.outages.note(id, kind, self.clock.monotonic());
+                }
+            }
+        }
+        // Without a candidate nothing was asked: the refusal of the first one says why.
+        match first_error {
+            Some(error) => Err(error),
+            None => {
+                self.check_allowed(&application, protected.wrapped_key())?;
+                Err(Error::key_not_allowed(protected.wrapped_key().master_key_id()))
+            }
+        }
+    }
+
+    /// The order in which wraps are asked for: that of the record, those whose master key could not be used a moment ago last.
+    fn candidates<'a>(
+        &self,
+        allowed: impl Iterator<Item = &'a WrappedKey>,
+    ) -> SmallVec<[&'a WrappedKey; MAX_FURTHER_WRAPS + 1]> {
+        let mut candidates: SmallVec<[_; MAX_FURTHER_WRAPS + 1]> = allowed.collect();
+        if candidates.len() > 1 {
+            let now = self.clock.monotonic();
+            candidates.sort_by_key(|wrapped: &&WrappedKey| self.outages.has(wrapped.master_key_id(), now));
+        }
+        candidates
+    }
+
+    /// Opens a value with what the cache has of one wrap.
+    fn ready(&self, wrapped: &WrappedKey, sealed: &Sealed<'_>, aad: &ValueAad) -> Option<Opened> {
+        let key = KeyRef { wrapped, context: key_context_bytes(sealed, aad) };
+        self.cache.open_ready(&key, &*self.clock, |cipher| cipher.open(sealed, aad))
+    }
+
+    async fn open_with(&self, wrapped: &WrappedKey, sealed: &Sealed<'_>, aad: &ValueAad) -> Opened {
         let unwrap = || async {
             let context = match sealed.format() {
                 Format::Zero => EncryptionContext::legacy(),
@@ -37,20 +108,23 @@ impl Inner {
             let key = self.keys.unwrap_key(wrapped, &context).await?;
             ReadyCipher::new(sealed.format(), &key)
         };
-        let open = |cipher: &ReadyCipher| cipher.open(&sealed, &aad);
-        let key = KeyRef { wrapped, context: key_context_bytes(&sealed, &aad) };
+        let open = |cipher: &ReadyCipher| cipher.open(sealed, aad);
+        let key = KeyRef { wrapped, context: key_context_bytes(sealed, aad) };
         self.cache.open(key, &*self.clock, unwrap, open).await
     }
 
     /// Everything that is checked without a key.
-    fn checked<'a>(&self, protected: &'a ProtectedSecret) -> Result<(Sealed<'a>, ValueAad)> {
+    fn checked<'a>(&'a self, protected: &'a ProtectedSecret) -> Result<(Applied<'a>, Sealed<'a>, ValueAad)> {
         let id = protected.id();
         let sealed = protected.sealed()?;
         let application = self.config.application(id.application())?;
         application.check_format(sealed.format())?;
-        application.check_unwrapping_key(protected.wrapped_key().master_key_id(), &self.config, &*self.keys)?;
         let aad = ValueAad::new(&self.config.store_id, id, protected.version(), protected.encoded_metadata());
-        Ok((sealed, aad))
+        Ok((application, sealed, aad))
+    }
+
+    fn check_allowed(&self, application: &ApplicationConfig, wrapped: &WrappedKey) -> Result<()> {
+        application.check_unwrapping_key(wrapped.master_key_id(), &self.config, &*self.keys)
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::config::{ApplicationConfig, Config, Legacy, allowed};
+use super::config::{ApplicationConfig, Config, Legacy, allowed, further_keys};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ApplicationName, MasterKeyId, TenantId};
 use crate::key_provider::KeyProvider;
@@ -54,11 +54,28 @@ impl fmt::Debug for Resolver {
 impl ApplicationConfig {
     /// Refuses settings that contradict each other.
     pub(super) fn check(&self) -> Result<()> {
-        let contradiction = match (&self.tenant, &self.master_key_id, self.legacy) {
-            (Some(_), Some(_), _) => "an application has a tenant or a master key of its own: configure one of the two",
-            (Some(_), _, Legacy::ReadWrite) => "format 0 has no tenant keys: configure `Legacy::Read` or no tenant",
-            (_, Some(id), _) if id.tenant().is_some() => "a tenant's key is no master key: configure `with_tenant`",
-            _ => return Ok(()),
+        let further = self.also_wrap_with.as_deref().unwrap_or_default();
+        if self.legacy == Legacy::ReadWrite && !further.is_empty() {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "format 0 has room for one wrap: configure the application with `Legacy::Read` or without further master keys",
+            ));
+        }
+        let is_tenants = |id: &MasterKeyId| id.tenant().is_some();
+        let contradiction = match &self.tenant {
+            Some(_) if self.master_key_id.is_some() => {
+                "an application has a tenant or a master key of its own: configure one of the two"
+            }
+            Some(_) if !further.is_empty() => {
+                "an application has a tenant or further master keys: what is under a tenant's key is under no other"
+            }
+            Some(_) if self.legacy == Legacy::ReadWrite => {
+                "format 0 has no tenant keys: configure `Legacy::Read` or no tenant"
+            }
+            _ if further.iter().chain(&self.master_key_id).any(is_tenants) => {
+                "a tenant's key is no master key: configure `with_tenant`"
+            }
+            _ => return further_keys(further).map(drop),
         };
         Err(Error::invalid_input(contradiction))
     }

@@ -80,10 +80,10 @@ impl<K: Hash + Eq + Clone, V: Clone> Expiring<K, V> {
         }
     }
 
-    /// Keeps an answer that came another way.
-    pub(super) fn put(&self, key: &K, value: V, clock: &dyn Clock) {
+    /// Keeps an answer that came another way and holds since then.
+    pub(super) fn put(&self, key: &K, value: V, since: Duration) {
         if let Some(cache) = &self.cache {
-            let expires = clock.monotonic() + self.jittered_ttl(key);
+            let expires = since + self.jittered_ttl(key);
             cache.insert(key.clone(), Arc::new(Entry { answer: Ok(value), expires }));
         }
     }

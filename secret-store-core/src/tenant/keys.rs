@@ -210,7 +210,7 @@ impl Inner {
         let record = KeyRecord::Held(HeldKey::new(generated.wrapped, self.clock.now())).to_record();
         let put = Write::put(records::version_key(tenant, version), record, Precondition::Absent);
         self.records.commit(vec![put, active]).await?;
-        self.ready.put(&(tenant.clone(), version), Arc::new(key), &*self.clock);
+        self.ready.put(&(tenant.clone(), version), Arc::new(key), self.clock.monotonic());
         // Destroyed by another call since it was committed: that one found nothing to forget.
         if self.marks.of(tenant).check_held(version).is_err() {
             self.purge(tenant);

@@ -164,7 +164,7 @@ impl Inner {
             },
             outcome => outcome?,
         }
-        self.active.put(tenant, Active::new(version, read_at), &*self.clock);
+        self.active.put(tenant, Active::new(version, read_at), read_at);
         self.marks.saw_active(tenant, version);
         Ok(version)
     }

@@ -71,11 +71,13 @@ impl TenantKeys {
     /// [`Integrity`](crate::ErrorKind::Integrity) for a malformed record, otherwise as the
     /// [`Persistence`](crate::Persistence) says.
     pub async fn versions(&self, tenant: &TenantId) -> Result<Vec<TenantKeyInfo>> {
-        self.inner.versions(tenant).await.map_err(|error| error.with_operation("list tenant keys"))
+        let versions = self.each_version(tenant).await;
+        let versions = versions.and_then(|versions| versions.into_iter().map(|(_, info)| info).collect());
+        versions.map_err(|error| error.with_operation("list tenant keys"))
     }
 
     /// Which version of a tenant's key is active; `None` where the tenant has no key. Strongly consistent; no key is opened or
-    /// made.
+    /// made. What was trusted before is forgotten: from here on this process wraps under that version or a later one.
     ///
     /// # Errors
     ///
@@ -85,10 +87,11 @@ impl TenantKeys {
     pub async fn active_version(&self, tenant: &TenantId) -> Result<Option<TenantKeyVersion>> {
         let active = async {
             self.inner.config.check_tenant(tenant)?;
-            self.inner.find_active(tenant).await
+            let active = self.inner.find_active(tenant).await?;
+            self.inner.active.purge(|of| of == tenant);
+            Ok(active.map(|active| active.version))
         };
-        let active = active.await.map_err(|error| error.with_operation("read the active tenant key"))?;
-        Ok(active.map(|active| active.version))
+        active.await.map_err(|error: Error| error.with_operation("read the active tenant key"))
     }
 
     /// The applications that document keys were wrapped for under the tenant's key, in order: complete or an error. Nothing
@@ -105,18 +108,20 @@ impl TenantKeys {
         };
         applications.await.map_err(|error: Error| error.with_operation("list applications"))
     }
+
+    /// As [`versions`](Self::versions), but one malformed record hides no other: each by its sort key, for whoever reports them.
+    pub(crate) async fn each_version(&self, tenant: &TenantId) -> Result<Vec<(Arc<str>, Result<TenantKeyInfo>)>> {
+        self.inner.config.check_tenant(tenant)?;
+        let info = |sort: &str, stored: Stored| {
+            let version = records::version_of(sort).ok_or_else(Error::integrity)?;
+            Ok(TenantKeyInfo::new(tenant, version, KeyRecord::parse(&stored.record)?, stored.revision))
+        };
+        let all = self.inner.list(records::versions(tenant)).await?;
+        Ok(all.into_iter().map(|(sort, stored)| (Arc::clone(&sort), info(&sort, stored))).collect())
+    }
 }
 
 impl Inner {
-    async fn versions(&self, tenant: &TenantId) -> Result<Vec<TenantKeyInfo>> {
-        self.config.check_tenant(tenant)?;
-        let info = |(sort, stored): (Arc<str>, Stored)| {
-            let version = records::version_of(&sort).ok_or_else(Error::integrity)?;
-            Ok(TenantKeyInfo::new(tenant, version, KeyRecord::parse(&stored.record)?, stored.revision))
-        };
-        self.list(records::versions(tenant)).await?.into_iter().map(info).collect()
-    }
-
     /// All pages of a query, strongly consistent.
     pub(super) async fn list(&self, query: ListQuery) -> Result<Vec<(Arc<str>, Stored)>> {
         let mut query = query.with_consistency(Consistency::Strong);

@@ -21,7 +21,7 @@ const SEALED_BYTES: usize = 32 + KeyEncryptionKey::OVERHEAD_BYTES;
 pub(crate) struct TenantWrap<'a> {
     /// Of the tenant key. A hint until the wrap opens.
     pub(crate) version: TenantKeyVersion,
-    sealed: &'a [u8],
+    pub(crate) sealed: &'a [u8],
 }
 
 impl<'a> TenantWrap<'a> {

@@ -2,30 +2,27 @@
 //! never widen. Nothing is wrapped under a key that the configuration does not name, and no refusal calls a master key in vain.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use secret_store_conformance::fault::Forgery;
 use secret_store_core::{
-    EncryptionContext, ErrorKind, KeyProvider, Record, SecretId, SecretVersion, StoreId, TenantConfig, TenantKeys,
-    Value, WrappedKey,
+    DocumentKey, EncryptionContext, ErrorKind, GeneratedKey, KeyEncryptionKey, KeyProvider, MasterKeyId, Record,
+    Result, SecretId, SecretVersion, StoreId, TenantKeys, Value, WrappedKey,
 };
+use secret_store_memory::MemoryKeyProvider;
 
 use super::support::{
-    ACME, MAIN, OTHER, SECOND, STORE, World, acme, active, active_at, context, context_in, generated, key_of, kind,
-    master, opens, refused, tombstone, version, version_at, wait,
+    ACME, MAIN, OTHER, SECOND, STORE, World, acme, active_at, context, context_in, generated, key_of, kind, master,
+    opens, refused, tenant, version, version_at, wait,
 };
 
-const TTL: Duration = Duration::from_secs(10 * 60);
-const TRUST: Duration = Duration::from_secs(60);
-
 /// Two tenants with two versions each, and a wrap under each of the four keys.
-struct Scene {
-    world: World,
+pub(super) struct Scene {
+    pub(super) world: World,
     /// Tenant, version, key in clear, wrap.
-    wraps: Vec<(&'static str, u32, Vec<u8>, WrappedKey)>,
+    pub(super) wraps: Vec<(&'static str, u32, Vec<u8>, WrappedKey)>,
 }
 
-fn scene() -> Scene {
+pub(super) fn scene() -> Scene {
     let world = World::new();
     let keys = world.keys();
     let mut wraps = Vec::new();
@@ -43,7 +40,7 @@ fn scene() -> Scene {
 }
 
 #[track_caller]
-fn wraps(keys: &TenantKeys) -> ErrorKind {
+pub(super) fn wraps(keys: &TenantKeys) -> ErrorKind {
     kind(wait(keys.generate_key(&key_of(ACME), &context("Db"))))
 }
 
@@ -70,6 +67,67 @@ fn tenant_key_records_in_the_place_of_others_open_nothing() {
             }
         }
         world.plant(place, honest[at].clone());
+    }
+}
+
+/// The control: what makes the difference is that the inner provider binds the context. One that does not lets a writer wrap under
+/// whatever stands in the place of its tenant's key: a key that the forger knows, another tenant's, an older version.
+#[test]
+fn by_a_provider_that_binds_nothing_planted_keys_would_be_used() {
+    for binds in [false, true] {
+        let world = World::new();
+        let provider: Arc<dyn KeyProvider> =
+            if binds { world.master_keys.clone() } else { Arc::new(Unbound(world.master_keys.clone())) };
+        let keys = || {
+            let builder = TenantKeys::builder(Arc::clone(&provider), world.records.clone());
+            builder.store_id(STORE).master_key(MAIN).build().expect("valid")
+        };
+        wait(keys().create(&tenant(OTHER))).expect("creates");
+        wait(keys().create(&acme())).expect("creates");
+        wait(keys().activate_next(&acme(), version(1))).expect("activates");
+        let at = version_at(ACME, 2);
+        let honest = world.record(&at);
+        // A document key of an application of the forger's: it is known there, and so is its wrap.
+        let known = wait(provider.generate_key(&master(MAIN), &context("of its own"))).expect("generates");
+        let planted = honest.with("ProtectedTenantKey", Value::Bytes(Arc::clone(known.wrapped.as_shared())));
+        for record in [world.record(&version_at(OTHER, 1)), world.record(&version_at(ACME, 1)), planted] {
+            world.plant(&at, record);
+            let made = wait(keys().generate_key(&key_of(ACME), &context("Db")));
+            assert_eq!(made.is_ok(), !binds);
+            assert!(made.is_ok() || kind(made) == ErrorKind::Integrity);
+        }
+        if !binds {
+            let made = wait(keys().generate_key(&key_of(ACME), &context("Db"))).expect("it notices nothing");
+            let known = KeyEncryptionKey::from_bytes(known.document_key.expose_secret().try_into().expect("32 bytes"));
+            let (store, id) = (StoreId::new(STORE).expect("valid"), super::support::id("Db"));
+            let first = SecretVersion::FIRST;
+            let bound = EncryptionContext::tenant_wrapped_document_key(&store, &id, first, &acme(), version(2));
+            let opened = known.unwrap(&made.wrapped.as_bytes()[8..], &bound).expect("the forger opens it");
+            assert_eq!(opened.expose_secret(), made.document_key.expose_secret());
+        }
+    }
+}
+
+/// A key provider that ignores what a key belongs to.
+#[derive(Debug)]
+struct Unbound(Arc<MemoryKeyProvider>);
+
+#[async_trait::async_trait]
+impl KeyProvider for Unbound {
+    fn accepts(&self, id: &MasterKeyId) -> bool {
+        self.0.accepts(id)
+    }
+
+    async fn generate_key(&self, id: &MasterKeyId, _: &EncryptionContext) -> Result<GeneratedKey> {
+        self.0.generate_key(id, &context("whatever")).await
+    }
+
+    async fn wrap_key(&self, id: &MasterKeyId, key: &DocumentKey, _: &EncryptionContext) -> Result<WrappedKey> {
+        self.0.wrap_key(id, key, &context("whatever")).await
+    }
+
+    async fn unwrap_key(&self, key: &WrappedKey, _: &EncryptionContext) -> Result<DocumentKey> {
+        self.0.unwrap_key(key, &context("whatever")).await
     }
 }
 
@@ -154,137 +212,6 @@ fn the_wrapped_tenant_key_counts_to_the_last_bit() {
         world.plant(&version_at(ACME, 1), honest.clone().with("ProtectedTenantKey", Value::from(changed)));
         assert_eq!(refused(&world.keys(), &wraps[0].3, "Db"), ErrorKind::Integrity);
     }
-}
-
-#[test]
-fn an_older_active_record_is_a_rollback_for_who_has_seen_a_newer_one_and_for_who_has_not() {
-    let Scene { world, .. } = scene();
-    let keys = world.keys();
-    drop(generated(&keys, ACME, "Db"));
-    world.plant(&active_at(ACME), active(1));
-    // One that knows goes on for as long as it trusts what it knows.
-    drop(generated(&keys, ACME, "Db"));
-    world.clock.advance(TRUST);
-    assert_eq!(wraps(&keys), ErrorKind::RollbackDetected);
-    // A new process sees that a newer version stands there.
-    assert_eq!(wraps(&world.keys()), ErrorKind::RollbackDetected);
-    // Where the newer version is hidden too, only who has seen it knows.
-    let newer = world.record(&version_at(ACME, 2));
-    world.erase(&version_at(ACME, 2));
-    assert_eq!(wraps(&keys), ErrorKind::RollbackDetected);
-    assert_eq!(kind(wait(keys.activate_next(&acme(), version(1)))), ErrorKind::RollbackDetected);
-    // A cold one is bounded by its configuration alone.
-    let config = TenantConfig::default().with_minimum_version(version(2));
-    let strict = world.builder().tenant(acme(), config).build().expect("valid");
-    assert_eq!(wraps(&strict), ErrorKind::KeyNotAllowed);
-    world.plant(&version_at(ACME, 2), newer);
-    world.plant(&active_at(ACME), active(2));
-    drop(generated(&keys, ACME, "Db"));
-}
-
-#[test]
-fn an_active_record_that_points_to_nothing_usable_is_refused() {
-    let Scene { world, .. } = scene();
-    let keys = world.keys();
-    wait(keys.activate_next(&acme(), version(2))).expect("activates");
-    wait(keys.retire(&acme(), version(1))).expect("retires");
-    wait(keys.retire(&acme(), version(2))).expect("retires");
-    wait(keys.destroy_version(&acme(), version(1))).expect("destroys");
-    let asked = world.asked.count();
-    for (number, expected) in [
-        (0, ErrorKind::Integrity),
-        // Destroyed, but newer ones stand there.
-        (1, ErrorKind::RollbackDetected),
-        // Retired, and a newer one stands there.
-        (2, ErrorKind::RollbackDetected),
-        (4, ErrorKind::Integrity),
-        (u64::from(u32::MAX), ErrorKind::Integrity),
-        (1 << 32, ErrorKind::Integrity),
-        (u64::MAX, ErrorKind::Integrity),
-    ] {
-        world.plant(&active_at(ACME), active(number));
-        assert_eq!(wraps(&world.keys()), expected, "{number}");
-    }
-    // The newer one hidden: retired and destroyed versions are no keys to wrap under.
-    world.erase(&version_at(ACME, 3));
-    world.plant(&active_at(ACME), active(2));
-    assert_eq!(wraps(&world.keys()), ErrorKind::Integrity);
-    world.erase(&version_at(ACME, 2));
-    world.plant(&active_at(ACME), active(1));
-    assert_eq!(wraps(&world.keys()), ErrorKind::KeyDestroyed);
-    assert_eq!(world.asked.count(), asked, "no master key is asked");
-}
-
-#[test]
-fn a_removed_active_record_makes_no_second_first_key() {
-    let Scene { world, wraps: made } = scene();
-    let keys = world.keys();
-    drop(generated(&keys, ACME, "Db"));
-    world.clock.advance(TRUST);
-    world.erase(&active_at(ACME));
-    assert_eq!(wraps(&keys), ErrorKind::RollbackDetected);
-    let cold = world.keys();
-    assert_eq!(wraps(&cold), ErrorKind::Integrity);
-    assert!(super::support::refusal(wait(world.keys().create(&acme()))).to_string().contains("repair"));
-    // Everything removed: who has seen it says so, a cold writer begins anew, and what was there is restored with its own key.
-    let [first, second] = [1, 2].map(|number| world.record(&version_at(ACME, number)));
-    world.erase(&version_at(ACME, 1));
-    world.erase(&version_at(ACME, 2));
-    assert_eq!(wraps(&keys), ErrorKind::RollbackDetected);
-    drop(generated(&world.keys(), ACME, "Db"));
-    world.plant(&version_at(ACME, 1), first);
-    world.plant(&version_at(ACME, 2), second);
-    for (tenant, _, key, wrapped) in made.iter().filter(|(tenant, ..)| *tenant == ACME) {
-        assert_eq!(*tenant, ACME);
-        opens(&world.keys(), wrapped, "Db", key);
-    }
-}
-
-#[test]
-fn a_tombstone_that_is_removed_is_a_rollback_for_who_has_seen_it() {
-    let Scene { world, wraps: made } = scene();
-    let old = &made[0].3;
-    let before = world.record(&version_at(ACME, 1));
-    let (keys, reader) = (world.keys(), world.keys());
-    wait(keys.retire(&acme(), version(1))).expect("retires");
-    wait(keys.destroy_version(&acme(), version(1))).expect("destroys");
-    assert_eq!(refused(&reader, old, "Db"), ErrorKind::KeyDestroyed);
-    let asked = world.asked.count();
-    world.clock.advance(TTL);
-    world.plant(&version_at(ACME, 1), before);
-    for keys in [&keys, &reader] {
-        assert_eq!(refused(keys, old, "Db"), ErrorKind::RollbackDetected);
-    }
-    // To a process that has seen nothing the record is authentic: the minimum of its configuration refuses it.
-    let config = TenantConfig::default().with_minimum_version(version(2));
-    let strict = world.builder().tenant(acme(), config).build().expect("valid");
-    assert_eq!(refused(&strict, old, "Db"), ErrorKind::KeyNotAllowed);
-    world.erase(&version_at(ACME, 1));
-    for keys in [&keys, &reader] {
-        assert_eq!(refused(keys, old, "Db"), ErrorKind::Integrity);
-    }
-    assert_eq!(world.asked.count(), asked, "no master key is asked");
-}
-
-#[test]
-fn a_forged_tombstone_denies_and_does_no_more() {
-    let Scene { world, wraps: made } = scene();
-    let (_, _, key, old) = &made[0];
-    let honest = world.record(&version_at(ACME, 1));
-    world.plant(&version_at(ACME, 1), tombstone());
-    let keys = world.keys();
-    assert_eq!(refused(&keys, old, "Db"), ErrorKind::KeyDestroyed);
-    world.plant(&version_at(ACME, 1), honest);
-    opens(&world.keys(), old, "Db", key);
-    // Who has believed it is told otherwise by its operator.
-    world.clock.advance(TTL);
-    assert_eq!(refused(&keys, old, "Db"), ErrorKind::RollbackDetected);
-    keys.accept_rollback(&acme());
-    opens(&keys, old, "Db", key);
-    // The mark of a destroyed tenant in the active record stops its writers and not its readers.
-    world.plant(&active_at(ACME), tombstone());
-    let keys = world.keys();
-    assert_eq!(wraps(&keys), ErrorKind::KeyDestroyed);
 }
 
 #[test]

@@ -224,3 +224,53 @@ fn no_more_keys_than_the_capacity() {
     assert_eq!(open_all(), 50);
     assert!(open_all() >= 40);
 }
+
+/// The trust in a version begins before it is made, however long that takes: afterwards it is read again, and nothing fails.
+#[test]
+fn the_trust_in_a_new_version_begins_before_it_is_made() {
+    #[derive(Debug)]
+    struct SlowCommit(Arc<World>);
+    #[async_trait::async_trait]
+    impl secret_store_core::Persistence for SlowCommit {
+        async fn load(
+            &self,
+            key: &secret_store_core::RecordKey,
+            consistency: secret_store_core::Consistency,
+        ) -> secret_store_core::Result<Option<secret_store_core::Stored>> {
+            self.0.memory.load(key, consistency).await
+        }
+        async fn list(
+            &self,
+            query: &secret_store_core::ListQuery,
+        ) -> secret_store_core::Result<secret_store_core::Page<(Arc<str>, secret_store_core::Stored)>> {
+            self.0.memory.list(query).await
+        }
+        async fn commit(
+            &self,
+            writes: Vec<secret_store_core::Write>,
+        ) -> secret_store_core::Result<Vec<Option<secret_store_core::Revision>>> {
+            self.0.clock.advance(TRUST / 3);
+            self.0.memory.commit(writes).await
+        }
+    }
+    let world = Arc::new(World::new());
+    drop(generated(&world.keys(), ACME, "Db"));
+    let keys = world.builder_over(Arc::new(SlowCommit(world.clone()))).build().expect("valid");
+    wait(keys.activate_next(&acme(), version(1))).expect("activates");
+    wait(world.keys().activate_next(&acme(), version(2))).expect("activates elsewhere");
+    world.clock.advance(TRUST - TRUST / 4);
+    assert_eq!(TenantKeys::version_of(&generated(&keys, ACME, "Db").1).expect("a wrap"), Some(version(3)));
+}
+
+/// Who asks which version is active wraps under it from then on: so a rotation that goes on in another process ends.
+#[test]
+fn who_asks_for_the_active_version_wraps_under_it() {
+    let world = World::new();
+    let keys = world.keys();
+    let wraps_under = || TenantKeys::version_of(&generated(&keys, ACME, "Db").1).expect("a wrap");
+    assert_eq!(wraps_under(), Some(version(1)));
+    wait(world.keys().activate_next(&acme(), version(1))).expect("activates elsewhere");
+    assert_eq!(wraps_under(), Some(version(1)), "trusted for a minute");
+    assert_eq!(wait(keys.active_version(&acme())).expect("answers"), Some(version(2)));
+    assert_eq!(wraps_under(), Some(version(2)));
+}

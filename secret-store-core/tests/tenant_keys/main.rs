@@ -4,10 +4,14 @@ mod support;
 
 mod attacks;
 mod caches;
+mod calls;
 mod concurrency;
 mod configuration;
 mod faults;
 mod lifecycle;
 mod moving;
+mod rollback;
+mod several_wraps;
+mod shredding;
 mod store;
 mod vectors;

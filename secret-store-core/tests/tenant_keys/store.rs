@@ -1,36 +1,33 @@
-//! The envelope store over tenant keys: which application is whose, what a forged record gains, how often a master key is asked,
-//! and what is left when a tenant is destroyed.
+//! The envelope store over tenant keys: which application is whose, and what a forged record gains.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use secret_store_core::{
     ApplicationConfig, ApplicationName, EnvelopeStore, Error, ErrorKind, KeyProvider, Legacy, ProtectOptions,
-    PutOptions, RecordKey, SecretId, SecretStore, SecretStoreExt, TenantConfig, TenantId, TenantKeys,
+    ProtectedSecret, PutOptions, RecordKey, SecretId, SecretStore, SecretStoreExt, TenantConfig, TenantId, TenantKeys,
+    WrappedKey,
 };
 
 use super::support::{
-    ACME, APP, MAIN, OTHER, SECOND, World, acme, app, id, key_of, kind, master, tenant, version, version_at, wait,
+    ACME, APP, MAIN, OTHER, SECOND, World, acme, app, context, id, key_of, kind, master, tenant, version, version_at,
+    wait,
 };
 
-const SECRETS: usize = 100;
-const READS: usize = 1000;
-
-fn current(id: &SecretId) -> RecordKey {
+pub(super) fn current(id: &SecretId) -> RecordKey {
     RecordKey::new(id.application().as_str(), id.name().as_str())
 }
 
-fn config(tenant_id: &str) -> ApplicationConfig {
+pub(super) fn config(tenant_id: &str) -> ApplicationConfig {
     ApplicationConfig::default().with_tenant(tenant(tenant_id))
 }
 
-fn of_other(name: &str) -> SecretId {
+pub(super) fn of_other(name: &str) -> SecretId {
     SecretId::parse("Other.Production", name).expect("valid")
 }
 
 /// Two tenants, an application of each, and one without a tenant.
-fn two_tenants(world: &World, keys: &TenantKeys) -> EnvelopeStore {
+pub(super) fn two_tenants(world: &World, keys: &TenantKeys) -> EnvelopeStore {
     world
         .store_builder(keys)
         .master_key(MAIN)
@@ -225,131 +222,50 @@ fn an_application_moves_into_the_tenant_tier_and_its_old_secrets_are_read_on() {
     assert_eq!(kind(first), ErrorKind::KeyNotAllowed);
 }
 
-/// Asked of the inner provider by a new process that reads at random (uniformly, by a fixed sequence), beyond what writing cost.
-fn calls_for_reads(world: &World, ids: &[SecretId], keys: TenantKeys, store: &EnvelopeStore) -> usize {
-    let before = world.asked.count();
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    for _ in 0..READS {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        let at = usize::try_from(state >> 33).expect("31 bits") % ids.len();
-        assert_eq!(wait(store.get(&ids[at])).expect("opens").expose_secret(), b"v");
-    }
-    drop(keys);
-    world.asked.count() - before
-}
-
-/// Calls of a KMS for 1,000 uniform reads of 100 secrets in one process: at most 1 in the tenant tier, at most 100 in the master
-/// tier. Also with the document keys' cache off the tenant tier asks once.
+/// A document key that its writer really wrapped under another tenant's key: the name of the key alone refuses it.
 #[test]
-fn reads_of_a_hundred_secrets_ask_the_inner_provider_once() {
-    let world = World::new();
-    let ids: Vec<_> = (0..SECRETS).map(|n| id(&format!("secret-{n}"))).collect();
-    let plain: Vec<_> =
-        (0..SECRETS).map(|n| SecretId::parse("Plain", &format!("secret-{n}")).expect("valid")).collect();
-    let writer = two_tenants(&world, &world.keys());
-    for id in ids.iter().chain(&plain) {
-        wait(writer.put(id, "v".into())).expect("stored");
-    }
-    let keys = world.keys();
-    assert_eq!(calls_for_reads(&world, &ids, keys.clone(), &two_tenants(&world, &keys)), 1, "tenant tier");
-    let keys = world.keys();
-    let uncached = world.store_builder(&keys).key_cache(0, Duration::ZERO).build().expect("valid");
-    assert_eq!(calls_for_reads(&world, &ids, keys, &uncached), 1, "tenant tier without a cache above it");
-    let keys = world.keys();
-    let calls = calls_for_reads(&world, &plain, keys.clone(), &two_tenants(&world, &keys));
-    assert!(calls > 90 && calls <= 100, "master tier: {calls}");
-}
-
-#[test]
-fn of_a_destroyed_tenant_no_secret_opens_and_of_others_all_do() {
+fn a_wrap_that_another_tenant_made_is_refused_by_its_name() {
     let world = World::new();
     let keys = world.keys();
     let store = two_tenants(&world, &keys);
-    let second_app = SecretId::parse("Acme.Test", "Db").expect("valid");
-    let builder = || {
-        world
-            .store_builder(&keys)
-            .master_key(MAIN)
-            .application(app("Other.Production"), config(OTHER))
-            .application(app("Acme.Test"), config(ACME))
-    };
-    let full = builder().build().expect("valid");
-    for n in 0..20 {
-        wait(store.put(&id(&format!("s{n}")), "v".into())).expect("stored");
-        wait(store.put(&of_other(&format!("s{n}")), "v".into())).expect("stored");
-    }
-    wait(keys.activate_next(&acme(), version(1))).expect("activates");
-    for n in 0..10 {
-        wait(store.put(&id(&format!("s{n}")), "w".into())).expect("stored");
-    }
-    wait(full.put(&second_app, "v".into())).expect("stored");
-    wait(keys.destroy_tenant(&acme())).expect("destroys");
-    store.purge_keys();
-    full.purge_keys();
-    let (mut refused, mut opened) = (0, 0);
-    for reader in [&store, &full, &builder().build().expect("valid")] {
-        for n in 0..20 {
-            let error = wait(reader.get(&id(&format!("s{n}")))).expect_err("nothing opens");
-            assert_eq!(error.kind(), ErrorKind::KeyDestroyed);
-            assert!(error.to_string().contains("destroyed"), "{error}");
-            refused += 1;
-            opened += usize::from(wait(reader.get(&of_other(&format!("s{n}")))).is_ok());
-        }
-        for n in 0..10 {
-            let first = wait(reader.get_version(&id(&format!("s{n}")), secret_store_core::SecretVersion::FIRST));
-            assert_eq!(kind(first), ErrorKind::KeyDestroyed, "nor does the history");
-        }
-        assert_eq!(kind(wait(reader.get_all(&app(APP)))), ErrorKind::KeyDestroyed);
-        assert_eq!(kind(wait(reader.put(&id("s0"), "x".into()))), ErrorKind::KeyDestroyed);
-    }
-    assert_eq!((refused, opened), (60, 60));
-    let elsewhere = builder().build().expect("valid");
-    assert_eq!(kind(wait(elsewhere.get(&second_app))), ErrorKind::KeyDestroyed);
-    // What does not open can still be listed and deleted.
-    assert_eq!(wait(store.list(&app(APP))).expect("lists").items.len(), 20);
-    wait(store.delete(&id("s0"))).expect("deletes");
-    assert_eq!(kind(wait(store.get(&id("s0")))), ErrorKind::NotFound);
+    wait(store.put(&id("Db"), "v".into())).expect("stored");
+    let honest = world.record(&current(&id("Db")));
+    let own = WrappedKey::new(key_of(ACME), honest.bytes("ProtectedDocumentKey").expect("bytes").to_vec());
+    let foreign = wait(keys.rewrap_key(&own, &context("Db"), &key_of(OTHER), &context("Db"))).expect("moves");
+    let forged = honest.with("MasterKeyId", key_of(OTHER).as_str().into());
+    world.plant(&current(&id("Db")), forged.with("ProtectedDocumentKey", foreign.as_bytes().to_vec().into()));
+    let cold = world.keys();
+    let (asked, loads) = (world.asked.count(), world.records.calls());
+    assert_eq!(kind(wait(two_tenants(&world, &cold).get(&id("Db")))), ErrorKind::KeyNotAllowed);
+    assert_eq!((world.asked.count(), world.records.calls()), (asked, loads), "nobody was asked");
+    // Without the configuration's word on whose the application is, it would open.
+    let misled = world.store_builder(&cold).application(app(APP), config(OTHER)).build().expect("valid");
+    assert_eq!(wait(misled.get(&id("Db"))).expect("opens").expose_secret(), b"v");
 }
 
-/// A document key that is kept ready reads on until its own time is over or it is purged: the documents say so.
+/// A save long after its protect wraps under the version that is active then.
 #[test]
-fn document_keys_that_are_cached_outlive_the_tenant_for_their_time() {
-    for purged in [true, false] {
-        let world = World::new();
-        let keys = world.keys();
-        let store = world.store(&keys);
-        wait(store.put(&id("Db"), "v".into())).expect("stored");
-        wait(store.get(&id("Db"))).expect("opens");
-        wait(keys.destroy_tenant(&acme())).expect("destroys");
-        assert!(wait(store.get(&id("Db"))).is_ok());
-        match purged {
-            true => store.purge_keys(),
-            false => world.clock.advance(Duration::from_secs(15 * 60)),
-        }
-        assert_eq!(kind(wait(store.get(&id("Db")))), ErrorKind::KeyDestroyed);
-    }
-}
-
-/// A replayed record from before a version was retired: authentic, and refused below the configured minimum.
-#[test]
-fn replayed_wraps_of_a_retired_version_are_refused_below_the_minimum() {
+fn a_save_brings_no_earlier_version_back() {
     let world = World::new();
     let keys = world.keys();
     let store = world.store(&keys);
-    wait(store.put(&id("Db"), "old".into())).expect("stored");
-    let replayed = world.record(&current(&id("Db")));
+    wait(store.put(&id("Db"), "first".into())).expect("stored");
+    let protected = wait(store.protect(&id("Db"), "late".into(), ProtectOptions::default())).expect("protects");
+    assert_eq!(TenantKeys::version_of(protected.wrapped_key()).expect("a wrap"), Some(version(1)));
     wait(keys.activate_next(&acme(), version(1))).expect("activates");
-    wait(store.put(&id("Db"), "new".into())).expect("stored");
-    wait(keys.retire(&acme(), version(1))).expect("retires");
-    let config = TenantConfig::default().with_minimum_version(version(2));
-    let strict = world.builder().tenant(acme(), config).build().expect("valid");
-    assert_eq!(wait(world.store(&strict).get(&id("Db"))).expect("opens").expose_secret(), b"new");
-    world.plant(&current(&id("Db")), replayed);
     let asked = world.asked.count();
-    assert_eq!(kind(wait(world.store(&strict).get(&id("Db")))), ErrorKind::KeyNotAllowed);
-    assert_eq!(world.asked.count(), asked);
+    let info = wait(store.save(&protected)).expect("saved");
+    assert_eq!(world.asked.count(), asked, "no master key is asked");
+    let stored = ProtectedSecret::from_record(&id("Db"), &world.record(&current(&id("Db")))).expect("a record");
+    assert_eq!(TenantKeys::version_of(stored.wrapped_key()).expect("a wrap"), Some(version(2)));
+    assert_eq!(wait(store.get(&id("Db"))).expect("opens").expose_secret(), b"late");
+    assert_eq!(wait(store.save(&protected)).expect("the very same").version, info.version);
+    // What was protected under a version that is gone is gone.
+    let gone = wait(store.protect(&id("Db"), "gone".into(), ProtectOptions::default())).expect("protects");
+    wait(keys.activate_next(&acme(), version(2))).expect("activates");
+    wait(keys.retire(&acme(), version(2))).expect("retires");
+    wait(keys.destroy_version(&acme(), version(2))).expect("destroys");
+    assert_eq!(kind(wait(store.save(&gone))), ErrorKind::KeyDestroyed);
 }
 
 /// One `TenantKeys` behind many stores: what one of them destroys is destroyed for all.
