@@ -209,8 +209,7 @@ fn no_more_keys_than_the_capacity() {
     let wraps: Vec<_> = (0..50)
         .map(|n| {
             let name = format!("tenant-{n}");
-            let wrapped = wait(world.keys().generate_key(&key_of(&name), &context("Db"))).expect("generates").wrapped;
-            wrapped
+            wait(world.keys().generate_key(&key_of(&name), &context("Db"))).expect("generates").wrapped
         })
         .collect();
     let keys = world.builder().key_cache(10, TTL).build().expect("valid");

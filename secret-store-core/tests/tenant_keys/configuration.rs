@@ -18,7 +18,7 @@ fn what_must_be_said_is_said() {
     assert_eq!(kind(bare().master_key(MAIN).build()), ErrorKind::InvalidInput, "a store id");
     assert_eq!(kind(bare().store_id("").master_key(MAIN).build()), ErrorKind::InvalidInput);
     assert_eq!(kind(bare().store_id(STORE).master_key("~t~acme").build()), ErrorKind::InvalidInput);
-    assert_eq!(kind(bare().store_id(STORE).master_key(&key_of(ACME)).build()), ErrorKind::KeyNotAllowed);
+    assert_eq!(kind(bare().store_id(STORE).master_key(key_of(ACME)).build()), ErrorKind::KeyNotAllowed);
     assert_eq!(kind(bare().store_id(STORE).master_key("stranger").build()), ErrorKind::KeyNotAllowed);
     let narrow = bare().store_id(STORE).master_key(MAIN).wrap_with([master(SECOND)]);
     assert_eq!(kind(narrow.build()), ErrorKind::KeyNotAllowed);

@@ -104,7 +104,7 @@ fn a_resolved_application_wraps_under_its_further_keys() {
     let keys = world.keys();
     let twice = [master(SECOND), master(MAIN), master(SECOND)];
     let config = std::sync::Arc::new(ApplicationConfig::default().with_also_wrap_with(twice));
-    let store = EnvelopeStore::builder(std::sync::Arc::new(keys), world.memory.clone())
+    let store = EnvelopeStore::builder(std::sync::Arc::new(keys), world.memory)
         .store_id("prod")
         .master_key(MAIN)
         .other_applications(move |_| Ok(std::sync::Arc::clone(&config)))
@@ -130,7 +130,7 @@ fn a_further_wrap_under_the_key_of_another_tenant_is_not_asked_for() {
     let first = WrappedKey::new(master(MAIN), honest.bytes(DOCUMENT_KEY).expect("bytes").to_vec());
     let under_other = wait(keys.rewrap_key(&first, &at, &key_of(OTHER), &at)).expect("moves");
     let forged = broken(&honest).with(WRAPS, wraps(&[&under_other]));
-    world.plant(&current(&plain()), forged.clone());
+    world.plant(&current(&plain()), forged);
     for store in [without(), with_tenant(ACME)] {
         let (asked, loads) = (world.asked.count(), world.records.calls());
         assert_eq!(kind(wait(store.get(&plain()))), ErrorKind::Integrity);

@@ -74,7 +74,7 @@ fn a_record_that_names_another_tenants_key_is_refused_before_any_call() {
             for store in [&store, &two_tenants(&world, &world.keys())] {
                 let before = (world.asked.count(), world.records.calls());
                 assert_eq!(kind(wait(store.get(id))), ErrorKind::KeyNotAllowed, "{id} names {named}");
-                assert_eq!(kind(wait(store.get_many(&[id.clone()]))), ErrorKind::KeyNotAllowed);
+                assert_eq!(kind(wait(store.get_many(std::slice::from_ref(id)))), ErrorKind::KeyNotAllowed);
                 assert_eq!(kind(wait(store.get_all(id.application()))), ErrorKind::KeyNotAllowed);
                 assert_eq!((world.asked.count(), world.records.calls()), before, "nobody was asked");
             }
@@ -143,7 +143,7 @@ fn settings_that_contradict_each_other_are_refused() {
     assert_eq!(kind(with(config(ACME).with_master_key(master(MAIN)))), ErrorKind::InvalidInput);
     assert_eq!(kind(with(config(ACME).with_legacy(Legacy::ReadWrite))), ErrorKind::InvalidInput);
     assert_eq!(kind(with(ApplicationConfig::default().with_master_key(key_of(ACME)))), ErrorKind::InvalidInput);
-    assert_eq!(kind(world.store_builder(&keys).master_key(&key_of(ACME)).build()), ErrorKind::InvalidInput);
+    assert_eq!(kind(world.store_builder(&keys).master_key(key_of(ACME)).build()), ErrorKind::InvalidInput);
     assert!(with(config(ACME).with_legacy(Legacy::Read)).is_ok());
     // A key provider without tenant keys, or one that does not accept this tenant.
     let bare = EnvelopeStore::builder(world.asked.clone(), world.memory.clone()).store_id("prod");
