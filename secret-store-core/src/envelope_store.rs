@@ -1,6 +1,7 @@
 //! Key provider × persistence → secret store.
 
 mod bounded;
+mod builder;
 mod config;
 mod high_water;
 mod key_cache;
@@ -9,11 +10,12 @@ mod open;
 mod outages;
 mod read;
 mod repair;
-mod retry;
+pub(crate) mod retry;
 pub(crate) mod rewrap;
 mod seal;
 mod settings_cache;
 mod state;
+mod tier;
 mod write;
 
 use std::fmt;
@@ -21,7 +23,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use config::{ApplicationConfig, EnvelopeStoreBuilder, HistoryRetention, Legacy, SettingsUse};
+pub use builder::EnvelopeStoreBuilder;
+pub use config::{ApplicationConfig, HistoryRetention, Legacy, SettingsUse};
 pub use seal::ProtectOptions;
 
 use crate::clock::Clock;

@@ -39,6 +39,9 @@ pub enum ErrorKind {
     /// The master key exists but cannot be used now: disabled, deleted, not loaded, locked.
     #[error("key unavailable")]
     KeyUnavailable,
+    /// The tenant key was destroyed, says its record: what it protected is gone for good.
+    #[error("key destroyed")]
+    KeyDestroyed,
     /// The caller's identity may not do this.
     #[error("permission denied")]
     PermissionDenied,
@@ -163,6 +166,12 @@ impl Error {
     #[must_use]
     pub fn key_not_allowed(id: &crate::MasterKeyId) -> Self {
         Self::new(ErrorKind::KeyNotAllowed, format!("master key {id} is not in the allow-list: configure it to use it"))
+    }
+
+    /// [`ErrorKind::KeyDestroyed`].
+    #[must_use]
+    pub fn key_destroyed() -> Self {
+        Self::new(ErrorKind::KeyDestroyed, "the tenant key is destroyed: what it protected is gone for good")
     }
 
     /// Attaches the cause.

@@ -53,6 +53,7 @@
 //! | store and read | [`Application`], [`PutOptions`], [`GetOptions`] |
 //! | configure | [`EnvelopeStoreBuilder`], [`ApplicationConfig`] |
 //! | handle errors | [`Error`], [`ErrorKind`] |
+//! | give each tenant a key of its own | [`TenantKeys`], [`ApplicationConfig::with_tenant`] |
 //! | bring your own storage | [`Persistence`], [`Record`], [`ListQuery`] |
 //! | bring your own keys | [`KeyProvider`], [`KeyEncryptionKey`], [`EncryptionContext`] |
 //! | keep ciphertext elsewhere | [`EnvelopeStore::protect`], [`EnvelopeStore::unprotect`], [`EnvelopeStore::save`] |
@@ -90,6 +91,7 @@ mod record;
 mod secret;
 mod settings;
 mod store;
+mod tenant;
 mod text_map;
 
 pub use application::Application;
@@ -114,6 +116,7 @@ pub use record::{MAX_ATTRIBUTES, Record, Value};
 pub use secret::{Metadata, Secret, SecretInfo, SecretValue};
 pub use settings::ApplicationSettings;
 pub use store::{DeleteOptions, GetOptions, ListOptions, PutOptions, SecretStore, SecretStoreExt};
+pub use tenant::{TenantConfig, TenantKeyInfo, TenantKeyState, TenantKeyVersion, TenantKeys, TenantKeysBuilder};
 
 #[cfg(feature = "mock")]
 pub use {key_provider::MockKeyProvider, persistence::MockPersistence, store::MockSecretStore};
