@@ -1,5 +1,6 @@
 //! Key provider × persistence → secret store.
 
+mod bounded;
 mod builder;
 mod config;
 mod high_water;
@@ -12,6 +13,7 @@ mod repair;
 pub(crate) mod retry;
 pub(crate) mod rewrap;
 mod seal;
+pub(crate) mod settings_cache;
 mod state;
 mod tier;
 mod write;
@@ -22,7 +24,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use builder::EnvelopeStoreBuilder;
-pub use config::{ApplicationConfig, HistoryRetention, Legacy};
+pub use config::{ApplicationConfig, HistoryRetention, Legacy, SettingsUse};
 pub use seal::ProtectOptions;
 
 use crate::clock::Clock;
@@ -32,11 +34,13 @@ use crate::id::{ApplicationName, MasterKeyId, SecretId};
 use crate::key_provider::KeyProvider;
 use crate::persistence::{Page, Persistence};
 use crate::secret::{Secret, SecretInfo, SecretValue};
+use crate::settings::ApplicationSettings;
 use crate::store::{DeleteOptions, GetOptions, ListOptions, PutOptions, SecretStore};
 use config::Config;
 use high_water::HighWaterMarks;
 use key_cache::KeyCache;
 use outages::Outages;
+use settings_cache::SettingsCache;
 
 /// The secret store: envelope encryption over any [`KeyProvider`] and any [`Persistence`].
 ///
@@ -73,6 +77,7 @@ struct Inner {
     config: Config,
     cache: KeyCache,
     marks: HighWaterMarks,
+    settings: SettingsCache,
     outages: Outages,
 }
 
@@ -109,7 +114,7 @@ impl EnvelopeStore {
     pub async fn unprotect(&self, protected: &ProtectedSecret) -> Result<Secret> {
         // The empty text that all share: it costs no allocation.
         let revision = crate::persistence::Revision::new(Arc::<str>::default());
-        self.inner.open(protected, revision).await.map_err(|error| named(error, "unprotect", protected.id()))
+        self.inner.unprotect(protected, revision).await.map_err(|error| named(error, "unprotect", protected.id()))
     }
 
     /// Stores a protected secret, if it is still the next version of its secret.
@@ -151,6 +156,24 @@ impl EnvelopeStore {
     /// As [`SecretStore`] says of reads.
     pub async fn accept_rollback(&self, id: &SecretId) -> Result<Option<SecretInfo>> {
         self.inner.accept_rollback(id).await.map_err(|error| named(error, "accept rollback", id))
+    }
+
+    /// Reads the settings of an application, fresh: what rotations have changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Integrity`](crate::ErrorKind::Integrity) for a malformed record, [`RollbackDetected`](crate::ErrorKind::RollbackDetected) for
+    /// one that is older than seen before, and as the persistence says.
+    pub async fn settings(&self, application: &ApplicationName) -> Result<ApplicationSettings> {
+        let settings =
+            self.inner.current_settings(application).await.map_err(|error| error.with_operation("settings"))?;
+        Ok(ApplicationSettings::clone(&settings.0))
+    }
+
+    /// Accepts that the database holds older settings of an application than this process has seen, after a restore. What was
+    /// rotated since is to be rotated again.
+    pub fn accept_settings_rollback(&self, application: &ApplicationName) {
+        self.inner.forget_settings(application);
     }
 
     /// Makes a secret writable again whose history contradicts its current record (after a restore of some records): its current

@@ -4,10 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::config::{ApplicationConfig, Config, HistoryRetention};
+use super::config::{ApplicationConfig, Config, HistoryRetention, SettingsUse};
 use super::high_water::HighWaterMarks;
 use super::key_cache::KeyCache;
 use super::outages::Outages;
+use super::settings_cache::SettingsCache;
 use super::tier::Resolver;
 use super::{EnvelopeStore, Inner};
 use crate::clock::{Clock, SystemClock};
@@ -21,6 +22,9 @@ const DEFAULT_VALUE_BYTES: usize = 64 * 1024;
 const DEFAULT_KEY_CACHE_CAPACITY: usize = 1000;
 const DEFAULT_KEY_CACHE_TTL: Duration = Duration::from_secs(15 * 60);
 const DEFAULT_HIGH_WATER_MARKS: usize = 65_536;
+const DEFAULT_COMMIT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest that any process lets a commit take: what a rotation waits for.
+pub(crate) const MAX_COMMIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Configures an [`EnvelopeStore`]. A store id is required; a master key is too unless each put or application names one.
 ///
@@ -39,7 +43,9 @@ pub struct EnvelopeStoreBuilder {
     applications: HashMap<ApplicationName, ApplicationConfig>,
     resolver: Option<Resolver>,
     history: HistoryRetention,
+    settings: SettingsUse,
     value_bytes: usize,
+    commit_timeout: Duration,
     cache: (usize, Duration),
     marks: usize,
 }
@@ -58,7 +64,9 @@ impl EnvelopeStoreBuilder {
             applications: HashMap::new(),
             resolver: None,
             history: HistoryRetention::All,
+            settings: SettingsUse::Followed,
             value_bytes: DEFAULT_VALUE_BYTES,
+            commit_timeout: DEFAULT_COMMIT_TIMEOUT,
             cache: (DEFAULT_KEY_CACHE_CAPACITY, DEFAULT_KEY_CACHE_TTL),
             marks: DEFAULT_HIGH_WATER_MARKS,
         }
@@ -149,6 +157,19 @@ impl EnvelopeStoreBuilder {
         self
     }
 
+    /// Whether writes go by the settings of their application; they do by default.
+    pub fn settings(mut self, settings: SettingsUse) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// How long one commit may take, at most a minute; 30 seconds by default. After that it is
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) and may have landed. Rotations count on the limit of a minute.
+    pub fn commit_timeout(mut self, timeout: Duration) -> Self {
+        self.commit_timeout = timeout;
+        self
+    }
+
     /// The largest value, in bytes; 64 KiB by default. The persistence's own limit holds as well.
     pub fn max_value_bytes(mut self, bytes: usize) -> Self {
         self.value_bytes = bytes;
@@ -179,7 +200,8 @@ impl EnvelopeStoreBuilder {
     /// # Errors
     ///
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a missing or malformed store id or master key id, too many further master
-    /// keys, limits that no value fits, or settings of an application that contradict each other;
+    /// keys, limits that no value fits, a commit timeout out of its range, or settings of an application that contradict each
+    /// other;
     /// [`Unsupported`](crate::ErrorKind::Unsupported) for an application that is to write format 0 and names further master keys itself;
     /// [`KeyNotAllowed`](crate::ErrorKind::KeyNotAllowed) for a configured master key or tenant that the key provider does not accept.
     pub fn build(self) -> Result<EnvelopeStore> {
@@ -188,6 +210,9 @@ impl EnvelopeStoreBuilder {
             .unwrap_or_else(|| Err(Error::invalid_input("no store id is set: give the store one with `store_id`")))?;
         if self.records.limits().record_bytes < format::OVERHEAD_BYTES {
             return Err(Error::invalid_input("the persistence's record limit is too small for any secret"));
+        }
+        if self.commit_timeout.is_zero() || self.commit_timeout > MAX_COMMIT_TIMEOUT {
+            return Err(Error::invalid_input("a commit timeout is above zero and at most a minute"));
         }
         let config = Config {
             store_id,
@@ -199,13 +224,25 @@ impl EnvelopeStoreBuilder {
             resolver: self.resolver,
             other: ApplicationConfig::default(),
             history: self.history,
+            settings: self.settings,
             value_bytes: self.value_bytes,
+            commit_timeout: self.commit_timeout,
         };
         config.check(&*self.keys)?;
         let cache = KeyCache::new(self.cache.0, self.cache.1);
         let marks = HighWaterMarks::new(self.marks);
+        let settings = SettingsCache::new();
         let outages = Outages::default();
-        let inner = Inner { keys: self.keys, records: self.records, clock: self.clock, config, cache, marks, outages };
+        let inner = Inner {
+            keys: self.keys,
+            records: self.records,
+            clock: self.clock,
+            config,
+            cache,
+            marks,
+            settings,
+            outages,
+        };
         Ok(EnvelopeStore { inner: Arc::new(inner) })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU64;
+use std::time::Duration;
 
 use super::tier::{self, Applied, Resolver};
 use crate::envelope::Format;
@@ -9,6 +10,7 @@ use crate::envelope::wraps::MAX_FURTHER_WRAPS;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ApplicationName, MasterKeyId, StoreId, TenantId};
 use crate::key_provider::KeyProvider;
+use crate::settings::ApplicationSettings;
 
 /// Whether an application's secrets may be in format 0, the original Secret Store's.
 ///
@@ -37,6 +39,17 @@ pub enum HistoryRetention {
     None,
 }
 
+/// Whether writes to an application go by its [settings](crate::ApplicationSettings), which a rotation changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SettingsUse {
+    /// A write reads them together with the secret's state, at most every 30 seconds, and wraps under no key that was replaced.
+    #[default]
+    Followed,
+    /// They are not read: for a role that has no right to. A rotation cannot shut such a writer out by time; close the old key for
+    /// new wraps at its holder, or change the writer's configuration before.
+    Ignored,
+}
+
 /// What holds for one application.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -49,6 +62,8 @@ pub struct ApplicationConfig {
     pub also_wrap_with: Option<Vec<MasterKeyId>>,
     /// How many earlier versions are kept; the store's by default.
     pub history: Option<HistoryRetention>,
+    /// Whether its settings are followed; as the store by default.
+    pub settings: Option<SettingsUse>,
     /// The tenant that owns the application: new document keys are wrapped under its key alone. None by default.
     pub tenant: Option<TenantId>,
 }
@@ -83,6 +98,13 @@ impl ApplicationConfig {
         self
     }
 
+    /// Follows the application's settings, or does not.
+    #[must_use]
+    pub fn with_settings(mut self, settings: SettingsUse) -> Self {
+        self.settings = Some(settings);
+        self
+    }
+
     /// Puts the application into the tenant tier: its document keys are wrapped under the key of this tenant, which the store's
     /// key provider must hold ([`TenantKeys`](crate::TenantKeys)). A put cannot choose another key then, and a record that names
     /// another tenant's is refused. Records that name a master key, from before, are read on.
@@ -112,7 +134,9 @@ pub(super) struct Config {
     pub(super) resolver: Option<Resolver>,
     pub(super) other: ApplicationConfig,
     pub(super) history: HistoryRetention,
+    pub(super) settings: SettingsUse,
     pub(super) value_bytes: usize,
+    pub(super) commit_timeout: Duration,
 }
 
 impl Config {
@@ -127,6 +151,10 @@ impl Config {
 
     pub(super) fn history(&self, name: &ApplicationName) -> Result<HistoryRetention> {
         Ok(self.application(name)?.history.unwrap_or(self.history))
+    }
+
+    pub(super) fn settings_use(&self, name: &ApplicationName) -> Result<SettingsUse> {
+        Ok(self.application(name)?.settings.unwrap_or(self.settings))
     }
 
     /// The key for a new version, if the allow-list has it: the tenant's, and no other, where the application has a tenant.
@@ -148,6 +176,37 @@ impl Config {
         })?;
         application.check_tenant(id)?;
         allowed(id, self.wrap_with.as_ref(), keys).map(|()| id.clone())
+    }
+
+    /// The key to wrap under: where it was replaced, the one that took its place. That one must stand in an explicit allow-list:
+    /// otherwise whoever can write settings could choose among all keys of the provider.
+    pub(super) fn in_use<'a>(
+        &self,
+        id: &'a MasterKeyId,
+        settings: &'a ApplicationSettings,
+        keys: &dyn KeyProvider,
+    ) -> Result<&'a MasterKeyId> {
+        let Some(next) = settings.replacement(id) else { return Ok(id) };
+        self.check_replacement(next, keys).map(|()| next).map_err(|error| {
+            Error::new(
+                error.kind(),
+                format!(
+                    "master key {id} was replaced by {next}, which is not in the allow-list: add it to `wrap_with` and to \
+                     the key provider"
+                ),
+            )
+        })
+    }
+
+    /// Refuses a key that no replacement is followed to.
+    pub(crate) fn check_replacement(&self, id: &MasterKeyId, keys: &dyn KeyProvider) -> Result<()> {
+        if self.wrap_with.is_none() {
+            return Err(Error::new(
+                ErrorKind::KeyNotAllowed,
+                format!("no list of keys to wrap under is configured: name master key {id} in `wrap_with`"),
+            ));
+        }
+        allowed(id, self.wrap_with.as_ref(), keys)
     }
 
     /// The further master keys for a new version, each once, if the allow-list has them all. The one it is wrapped under first may
