@@ -13,7 +13,7 @@ mod repair;
 pub(crate) mod retry;
 pub(crate) mod rewrap;
 mod seal;
-mod settings_cache;
+pub(crate) mod settings_cache;
 mod state;
 mod tier;
 mod write;

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::config::{ApplicationConfig, Config, HistoryRetention, MAX_COMMIT_TIMEOUT, SettingsUse};
+use super::config::{ApplicationConfig, Config, HistoryRetention, SettingsUse};
 use super::high_water::HighWaterMarks;
 use super::key_cache::KeyCache;
 use super::outages::Outages;
@@ -23,6 +23,8 @@ const DEFAULT_KEY_CACHE_CAPACITY: usize = 1000;
 const DEFAULT_KEY_CACHE_TTL: Duration = Duration::from_secs(15 * 60);
 const DEFAULT_HIGH_WATER_MARKS: usize = 65_536;
 const DEFAULT_COMMIT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest that any process lets a commit take: what a rotation waits for.
+pub(crate) const MAX_COMMIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Configures an [`EnvelopeStore`]. A store id is required; a master key is too unless each put or application names one.
 ///
@@ -42,8 +44,8 @@ pub struct EnvelopeStoreBuilder {
     resolver: Option<Resolver>,
     history: HistoryRetention,
     settings: SettingsUse,
-    commit_timeout: Duration,
     value_bytes: usize,
+    commit_timeout: Duration,
     cache: (usize, Duration),
     marks: usize,
 }
@@ -63,8 +65,8 @@ impl EnvelopeStoreBuilder {
             resolver: None,
             history: HistoryRetention::All,
             settings: SettingsUse::Followed,
-            commit_timeout: DEFAULT_COMMIT_TIMEOUT,
             value_bytes: DEFAULT_VALUE_BYTES,
+            commit_timeout: DEFAULT_COMMIT_TIMEOUT,
             cache: (DEFAULT_KEY_CACHE_CAPACITY, DEFAULT_KEY_CACHE_TTL),
             marks: DEFAULT_HIGH_WATER_MARKS,
         }
@@ -198,7 +200,8 @@ impl EnvelopeStoreBuilder {
     /// # Errors
     ///
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a missing or malformed store id or master key id, too many further master
-    /// keys, limits that no value fits, a commit timeout out of its range, or settings of an application that contradict each other;
+    /// keys, limits that no value fits, a commit timeout out of its range, or settings of an application that contradict each
+    /// other;
     /// [`Unsupported`](crate::ErrorKind::Unsupported) for an application that is to write format 0 and names further master keys itself;
     /// [`KeyNotAllowed`](crate::ErrorKind::KeyNotAllowed) for a configured master key or tenant that the key provider does not accept.
     pub fn build(self) -> Result<EnvelopeStore> {
@@ -228,6 +231,8 @@ impl EnvelopeStoreBuilder {
         config.check(&*self.keys)?;
         let cache = KeyCache::new(self.cache.0, self.cache.1);
         let marks = HighWaterMarks::new(self.marks);
+        let settings = SettingsCache::new();
+        let outages = Outages::default();
         let inner = Inner {
             keys: self.keys,
             records: self.records,
@@ -235,8 +240,8 @@ impl EnvelopeStoreBuilder {
             config,
             cache,
             marks,
-            settings: SettingsCache::new(),
-            outages: Outages::default(),
+            settings,
+            outages,
         };
         Ok(EnvelopeStore { inner: Arc::new(inner) })
     }

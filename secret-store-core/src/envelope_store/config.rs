@@ -12,9 +12,6 @@ use crate::id::{ApplicationName, MasterKeyId, StoreId, TenantId};
 use crate::key_provider::KeyProvider;
 use crate::settings::ApplicationSettings;
 
-/// The longest that any process lets a commit take: what a rotation waits for.
-pub(crate) const MAX_COMMIT_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// Whether an application's secrets may be in format 0, the original Secret Store's.
 ///
 /// Format 0 has no integrity, and no confidentiality against a database writer who sees which reads fail. Where it is allowed,

@@ -1,13 +1,13 @@
 //! From records to ready keys: which version is active, opening it, making the first one.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::records::{self, ActiveRecord, HeldKey, KeyRecord};
 use super::version::TenantKeyVersion;
 use super::{ACTIVE_TRUST, Inner};
 use crate::context::EncryptionContext;
 use crate::envelope_store::retry::Retry;
+use crate::envelope_store::settings_cache::Moment;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ApplicationName, TenantId};
 use crate::key::{DocumentKey, WrappedKey};
@@ -21,12 +21,12 @@ const MOST_READS: usize = 4;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Active {
     pub(super) version: TenantKeyVersion,
-    /// The monotonic time before it was read.
-    read_at: Duration,
+    /// Before it was read.
+    read_at: Moment,
 }
 
 impl Active {
-    pub(super) fn new(version: TenantKeyVersion, read_at: Duration) -> Self {
+    pub(super) fn new(version: TenantKeyVersion, read_at: Moment) -> Self {
         Self { version, read_at }
     }
 }
@@ -54,9 +54,11 @@ impl Inner {
             let key = self.ready_key(tenant, active.version).await?;
             self.marks.saw_active(tenant, active.version);
             // Under a version that is trusted no longer, rotation could leave the wrap behind.
-            if self.clock.monotonic().saturating_sub(active.read_at) <= ACTIVE_TRUST {
+            if active.read_at.age(&*self.clock) < ACTIVE_TRUST {
                 return Ok((active.version, key));
             }
+            // The cache may believe in it still: its clock stands while a machine is suspended.
+            self.active.purge(|of| of == tenant);
         }
         Err(Error::new(ErrorKind::Unavailable, "the records of tenant keys answer too slowly: try again"))
     }
@@ -136,7 +138,7 @@ impl Inner {
 
     /// Reads the active version together with the one that it probably is and the one after it.
     async fn read_active(&self, tenant: &TenantId) -> Result<Found> {
-        let (seen, read_at) = (self.marks.of(tenant), self.clock.monotonic());
+        let (seen, read_at) = (self.marks.of(tenant), Moment::now(&*self.clock));
         let likely = seen.active.unwrap_or(TenantKeyVersion::FIRST);
         let [active, own, next] = self.load_around(tenant, likely).await?;
         let version = match active.map(|stored| ActiveRecord::parse(&stored.record)).transpose()? {
@@ -189,7 +191,7 @@ impl Inner {
     async fn create_first(&self, tenant: &TenantId) -> Result<Active> {
         let version = TenantKeyVersion::FIRST;
         self.config.check_minimum(tenant, version)?;
-        let read_at = self.clock.monotonic();
+        let read_at = Moment::now(&*self.clock);
         let active =
             Write::put(records::active_key(tenant), ActiveRecord::Version(version).to_record(), Precondition::Absent);
         self.create_version(tenant, version, active).await?;

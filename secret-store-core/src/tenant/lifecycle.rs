@@ -7,6 +7,7 @@ use super::records::{self, ActiveRecord, HeldKey, KeyRecord};
 use super::version::TenantKeyVersion;
 use super::{Inner, TenantKeys};
 use crate::envelope_store::retry::Retry;
+use crate::envelope_store::settings_cache::Moment;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::TenantId;
 use crate::persistence::{Consistency, Order, Precondition, RecordKey, Stored, Write};
@@ -152,7 +153,7 @@ impl Inner {
             None => return Err(Error::not_found()),
         };
         self.config.check_minimum(tenant, version)?;
-        let read_at = self.clock.monotonic();
+        let (read_at, since) = (Moment::now(&*self.clock), self.clock.monotonic());
         let unchanged = stored.map_or(Precondition::Absent, |stored| Precondition::Revision(stored.revision));
         let record = ActiveRecord::Version(version).to_record();
         let put = Write::put(records::active_key(tenant), record, unchanged);
@@ -164,7 +165,7 @@ impl Inner {
             },
             outcome => outcome?,
         }
-        self.active.put(tenant, Active::new(version, read_at), read_at);
+        self.active.put(tenant, Active::new(version, read_at), since);
         self.marks.saw_active(tenant, version);
         Ok(version)
     }

@@ -273,3 +273,17 @@ fn who_asks_for_the_active_version_wraps_under_it() {
     assert_eq!(wait(keys.active_version(&acme())).expect("answers"), Some(version(2)));
     assert_eq!(wraps_under(), Some(version(2)));
 }
+
+/// A machine that was suspended does not go on with what it knew before.
+#[test]
+fn the_trust_in_the_active_version_ends_while_a_machine_is_suspended() {
+    let world = World::new();
+    let keys = world.keys();
+    let wraps_under = || TenantKeys::version_of(&generated(&keys, ACME, "Db").1).expect("a wrap");
+    assert_eq!(wraps_under(), Some(version(1)));
+    wait(world.keys().activate_next(&acme(), version(1))).expect("activates elsewhere");
+    world.clock.suspend(TRUST - Duration::from_millis(1));
+    assert_eq!(wraps_under(), Some(version(1)));
+    world.clock.suspend(Duration::from_millis(1));
+    assert_eq!(wraps_under(), Some(version(2)));
+}
