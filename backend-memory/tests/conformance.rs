@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::executor::block_on;
 use secret_store_conformance::{Options, key_provider, persistence, store};
-use secret_store_core::{EnvelopeStore, KeyProvider, MasterKeyId, Persistence, Result};
+use secret_store_core::{EnvelopeStore, KeyProvider, KeyRing, MasterKeyId, Persistence, Result};
 use secret_store_memory::{MemoryKeyProvider, MemoryPersistence};
 
 #[test]
@@ -26,6 +26,24 @@ fn key_provider_in_memory() {
         Ok(key_provider::Instance::new(provider, ids))
     }));
     report.assert_complete();
+}
+
+/// A ring of three, which keeps the obligations of one: keys of two members, and a third that only unwraps and is not asked.
+#[test]
+fn key_ring_in_memory() {
+    let make = |ids: [&[&str]; 2]| async move {
+        let holder = |ids: &[&str]| {
+            let keys = ids.iter().try_fold(MemoryKeyProvider::new(), |keys, id| keys.with_generated(&id.parse()?));
+            keys.map(Arc::new)
+        };
+        let ring = KeyRing::new(holder(ids[0])?).with_unwrapping(holder(&["former"])?).with_wrapping(holder(ids[1])?);
+        let ids = [MasterKeyId::new("first")?, MasterKeyId::new("second")?];
+        Ok(key_provider::Instance::new(ring, ids))
+    };
+    let (first, second) = (&["first"][..], &["second"][..]);
+    for ids in [[first, second], [second, first], [&["first", "second"], &[]], [&[], &["first", "second"]]] {
+        block_on(key_provider::run(|| make(ids))).assert_complete();
+    }
 }
 
 /// Stores over any persistence that share their id and their master keys, the first of which wraps alone, or the others too.

@@ -10,7 +10,7 @@ use crate::envelope::wraps::MAX_FURTHER_WRAPS;
 use crate::envelope::{Format, ReadyCipher, Sealed};
 use crate::error::{Error, Result};
 use crate::key::WrappedKey;
-use crate::key_provider::may_open_elsewhere;
+use crate::key_provider::Refusals;
 use crate::persistence::Revision;
 use crate::secret::{Secret, SecretValue};
 
@@ -52,23 +52,20 @@ impl Inner {
                 return value;
             }
         }
-        let mut first_error = None;
+        let mut refusals = Refusals::default();
         for wrapped in self.candidates(protected) {
             match self.open_with(wrapped, &sealed, &aad).await {
                 Opened::Tried(value) => return value,
                 Opened::NoKey(error) => {
                     let (id, kind) = (wrapped.master_key_id(), error.kind());
                     tracing::debug!(master_key = %id, ?kind, "a wrap gave no key");
-                    first_error.get_or_insert(error);
-                    if !may_open_elsewhere(kind) {
-                        break;
-                    }
                     self.outages.note(id, kind, self.clock.monotonic());
+                    refusals.add(error)?;
                 }
             }
         }
         // Without a candidate nothing was asked.
-        Err(first_error.unwrap_or_else(|| Error::key_not_allowed(protected.wrapped_key().master_key_id())))
+        Err(refusals.into_error(|| Error::key_not_allowed(protected.wrapped_key().master_key_id())))
     }
 
     /// The wraps that may be opened: in the order of the record, those whose master key could not be used a moment ago last.
