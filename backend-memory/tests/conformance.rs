@@ -28,21 +28,21 @@ fn key_provider_in_memory() {
     report.assert_complete();
 }
 
-/// A ring of three, which keeps the obligations of one: keys of two members, and a third that only unwraps and is not asked.
+/// A ring of three: two wrap under these keys, and a third, which stands between them, only unwraps and is not asked.
+async fn key_ring(ids: [&[&str]; 2]) -> Result<key_provider::Instance> {
+    let holder = |ids: &[&str]| {
+        let keys = ids.iter().try_fold(MemoryKeyProvider::new(), |keys, id| keys.with_generated(&id.parse()?));
+        keys.map(Arc::new)
+    };
+    let ring = KeyRing::new(holder(ids[0])?).with_unwrapping(holder(&["former"])?).with_wrapping(holder(ids[1])?);
+    Ok(key_provider::Instance::new(ring, [MasterKeyId::new("first")?, MasterKeyId::new("second")?]))
+}
+
 #[test]
 fn key_ring_in_memory() {
-    let make = |ids: [&[&str]; 2]| async move {
-        let holder = |ids: &[&str]| {
-            let keys = ids.iter().try_fold(MemoryKeyProvider::new(), |keys, id| keys.with_generated(&id.parse()?));
-            keys.map(Arc::new)
-        };
-        let ring = KeyRing::new(holder(ids[0])?).with_unwrapping(holder(&["former"])?).with_wrapping(holder(ids[1])?);
-        let ids = [MasterKeyId::new("first")?, MasterKeyId::new("second")?];
-        Ok(key_provider::Instance::new(ring, ids))
-    };
     let (first, second) = (&["first"][..], &["second"][..]);
     for ids in [[first, second], [second, first], [&["first", "second"], &[]], [&[], &["first", "second"]]] {
-        block_on(key_provider::run(|| make(ids))).assert_complete();
+        block_on(key_provider::run(|| key_ring(ids))).assert_complete();
     }
 }
 
