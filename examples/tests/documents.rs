@@ -71,6 +71,9 @@ fn the_format_document_shows_the_vectors() {
     let segment = segment.expect("a segment of format 0");
     expected.extend(["document_key", "wrapped"].map(|field| hex_of_base64(&segment[field])));
 
+    let rotation = parse("secret-store-core/tests/vectors/rotation.json");
+    expected.push(text(&rotation["settings"]["record"]));
+
     for bytes in expected {
         assert!(bytes.len() >= 14 && shown.contains(&bytes), "docs/format.md does not show {bytes}");
     }

@@ -1,5 +1,6 @@
 //! Key provider × persistence → secret store.
 
+mod bounded;
 mod config;
 mod high_water;
 mod key_cache;
@@ -11,6 +12,7 @@ mod repair;
 mod retry;
 pub(crate) mod rewrap;
 mod seal;
+mod settings_cache;
 mod state;
 mod write;
 
@@ -19,7 +21,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use config::{ApplicationConfig, EnvelopeStoreBuilder, HistoryRetention, Legacy};
+pub use config::{ApplicationConfig, EnvelopeStoreBuilder, HistoryRetention, Legacy, SettingsUse};
 pub use seal::ProtectOptions;
 
 use crate::clock::Clock;
@@ -29,11 +31,13 @@ use crate::id::{ApplicationName, MasterKeyId, SecretId};
 use crate::key_provider::KeyProvider;
 use crate::persistence::{Page, Persistence};
 use crate::secret::{Secret, SecretInfo, SecretValue};
+use crate::settings::ApplicationSettings;
 use crate::store::{DeleteOptions, GetOptions, ListOptions, PutOptions, SecretStore};
 use config::Config;
 use high_water::HighWaterMarks;
 use key_cache::KeyCache;
 use outages::Outages;
+use settings_cache::SettingsCache;
 
 /// The secret store: envelope encryption over any [`KeyProvider`] and any [`Persistence`].
 ///
@@ -70,6 +74,7 @@ struct Inner {
     config: Config,
     cache: KeyCache,
     marks: HighWaterMarks,
+    settings: SettingsCache,
     outages: Outages,
 }
 
@@ -106,7 +111,7 @@ impl EnvelopeStore {
     pub async fn unprotect(&self, protected: &ProtectedSecret) -> Result<Secret> {
         // The empty text that all share: it costs no allocation.
         let revision = crate::persistence::Revision::new(Arc::<str>::default());
-        self.inner.open(protected, revision).await.map_err(|error| named(error, "unprotect", protected.id()))
+        self.inner.unprotect(protected, revision).await.map_err(|error| named(error, "unprotect", protected.id()))
     }
 
     /// Stores a protected secret, if it is still the next version of its secret.
@@ -148,6 +153,24 @@ impl EnvelopeStore {
     /// As [`SecretStore`] says of reads.
     pub async fn accept_rollback(&self, id: &SecretId) -> Result<Option<SecretInfo>> {
         self.inner.accept_rollback(id).await.map_err(|error| named(error, "accept rollback", id))
+    }
+
+    /// Reads the settings of an application, fresh: what rotations have changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Integrity`](crate::ErrorKind::Integrity) for a malformed record, [`RollbackDetected`](crate::ErrorKind::RollbackDetected) for
+    /// one that is older than seen before, and as the persistence says.
+    pub async fn settings(&self, application: &ApplicationName) -> Result<ApplicationSettings> {
+        let settings =
+            self.inner.current_settings(application).await.map_err(|error| error.with_operation("settings"))?;
+        Ok(ApplicationSettings::clone(&settings.0))
+    }
+
+    /// Accepts that the database holds older settings of an application than this process has seen, after a restore. What was
+    /// rotated since is to be rotated again.
+    pub fn accept_settings_rollback(&self, application: &ApplicationName) {
+        self.inner.forget_settings(application);
     }
 
     /// Makes a secret writable again whose history contradicts its current record (after a restore of some records): its current

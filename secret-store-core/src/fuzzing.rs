@@ -15,6 +15,7 @@ use crate::key_encryption_key::KeyEncryptionKey;
 use crate::persistence::Revision;
 use crate::record::Record;
 use crate::secret::{Metadata, SecretValue};
+use crate::settings::ApplicationSettings;
 
 const KEY: [u8; 32] = [7; 32];
 const NONCE: [u8; NONCE_BYTES] = [9; NONCE_BYTES];
@@ -43,6 +44,26 @@ pub fn metadata(bytes: &[u8]) -> bool {
     let again = metadata::encode(&entries, token.as_deref()).expect("only what can be written is read");
     assert_eq!(again.as_deref(), Some(bytes), "metadata has one form");
     true
+}
+
+/// The settings of an application, as the record's bytes.
+pub fn settings(bytes: &[u8]) -> bool {
+    let Ok(record) = Record::from_bytes(bytes) else { return false };
+    let Ok(settings) = ApplicationSettings::from_record(&record) else { return false };
+    assert_eq!(settings.to_record(), record, "settings have one form");
+    assert!(settings.replaced().all(|(_, to)| settings.replacement(to).is_none()), "replacements are flattened");
+    let next = settings.with_format_1_alone();
+    assert!(next.is_err() || settings.sequence() <= next.expect("checked").sequence());
+    true
+}
+
+/// What [`settings`] accepts.
+#[must_use]
+pub fn settings_sample() -> Vec<u8> {
+    let key = |id: &str| MasterKeyId::new(id).expect("a valid id");
+    let settings = ApplicationSettings::default().replacing(&key("2024"), &key("2025"));
+    let settings = settings.and_then(|settings| settings.replacing(&key("2025"), &key("2026")));
+    settings.and_then(|settings| settings.with_format_1_alone()).expect("few").to_record().to_bytes()
 }
 
 /// Encoded further wraps.
@@ -165,13 +186,14 @@ mod tests {
     #[test]
     fn samples_are_accepted_and_their_truncations_are_not() {
         type Case = (fn(&[u8]) -> bool, Vec<u8>);
-        let cases: [Case; 6] = [
+        let cases: [Case; 7] = [
             (record, protected_sample().to_bytes()),
             (metadata, protected_sample().bytes("Metadata").expect("has metadata").to_vec()),
             (wraps, wraps_sample()),
             (format_1, format_1_sample()),
             (format_0, format_0_sample()),
             (key_encryption_key, key_encryption_key_sample()),
+            (settings, settings_sample()),
         ];
         for (n, (accepts, sample)) in cases.into_iter().enumerate() {
             assert!(accepts(&sample), "sample {n}");

@@ -90,7 +90,9 @@ mod key_ring;
 mod persistence;
 mod record;
 mod secret;
+mod settings;
 mod store;
+mod text_map;
 
 pub use application::Application;
 pub use clock::{Clock, SystemClock};
@@ -98,7 +100,7 @@ pub use context::{EncryptionContext, Purpose, Suite};
 pub use envelope::Format;
 pub use envelope::protected::ProtectedSecret;
 pub use envelope_store::{
-    ApplicationConfig, EnvelopeStore, EnvelopeStoreBuilder, HistoryRetention, Legacy, ProtectOptions,
+    ApplicationConfig, EnvelopeStore, EnvelopeStoreBuilder, HistoryRetention, Legacy, ProtectOptions, SettingsUse,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use id::{
@@ -113,6 +115,7 @@ pub use persistence::{
 };
 pub use record::{MAX_ATTRIBUTES, Record, Value};
 pub use secret::{Metadata, Secret, SecretInfo, SecretValue};
+pub use settings::ApplicationSettings;
 pub use store::{DeleteOptions, GetOptions, ListOptions, PutOptions, SecretStore, SecretStoreExt};
 
 #[cfg(feature = "mock")]

@@ -241,7 +241,7 @@ impl ProtectedSecret {
     }
 
     /// By the size of the initialisation vector, also where the value itself is of a later release.
-    fn format(&self) -> Result<Format> {
+    pub(crate) fn format(&self) -> Result<Format> {
         match self.iv.len() {
             super::legacy::IV_BYTES => Ok(Format::Zero),
             super::format::NONCE_BYTES => Ok(Format::One),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::high_water::HighWaterMarks;
 use super::key_cache::KeyCache;
 use super::outages::Outages;
+use super::settings_cache::SettingsCache;
 use super::{EnvelopeStore, Inner};
 use crate::clock::{Clock, SystemClock};
 use crate::envelope::wraps::MAX_FURTHER_WRAPS;
@@ -16,11 +17,15 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ApplicationName, MasterKeyId, StoreId};
 use crate::key_provider::KeyProvider;
 use crate::persistence::Persistence;
+use crate::settings::ApplicationSettings;
 
 const DEFAULT_VALUE_BYTES: usize = 64 * 1024;
 const DEFAULT_KEY_CACHE_CAPACITY: usize = 1000;
 const DEFAULT_KEY_CACHE_TTL: Duration = Duration::from_secs(15 * 60);
 const DEFAULT_HIGH_WATER_MARKS: usize = 65_536;
+const DEFAULT_COMMIT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest that any process lets a commit take: what a rotation waits for.
+pub(crate) const MAX_COMMIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Whether an application's secrets may be in format 0, the original Secret Store's.
 ///
@@ -49,6 +54,17 @@ pub enum HistoryRetention {
     None,
 }
 
+/// Whether writes to an application go by its [settings](crate::ApplicationSettings), which a rotation changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SettingsUse {
+    /// A write reads them together with the secret's state, at most every 30 seconds, and wraps under no key that was replaced.
+    #[default]
+    Followed,
+    /// They are not read: for a role that has no right to. A rotation cannot shut such a writer out by time; close the old key for
+    /// new wraps at its holder, or change the writer's configuration before.
+    Ignored,
+}
+
 /// What holds for one application.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -61,6 +77,8 @@ pub struct ApplicationConfig {
     pub also_wrap_with: Option<Vec<MasterKeyId>>,
     /// How many earlier versions are kept; the store's by default.
     pub history: Option<HistoryRetention>,
+    /// Whether its settings are followed; as the store by default.
+    pub settings: Option<SettingsUse>,
 }
 
 impl ApplicationConfig {
@@ -93,6 +111,13 @@ impl ApplicationConfig {
         self
     }
 
+    /// Follows the application's settings, or does not.
+    #[must_use]
+    pub fn with_settings(mut self, settings: SettingsUse) -> Self {
+        self.settings = Some(settings);
+        self
+    }
+
     fn minimum_format(&self) -> Format {
         if self.legacy == Legacy::Off { Format::One } else { Format::Zero }
     }
@@ -108,7 +133,9 @@ pub(super) struct Config {
     applications: HashMap<ApplicationName, ApplicationConfig>,
     other: ApplicationConfig,
     history: HistoryRetention,
+    settings: SettingsUse,
     pub(super) value_bytes: usize,
+    pub(super) commit_timeout: Duration,
 }
 
 impl Config {
@@ -118,6 +145,10 @@ impl Config {
 
     pub(super) fn history(&self, name: &ApplicationName) -> HistoryRetention {
         self.application(name).history.unwrap_or(self.history)
+    }
+
+    pub(super) fn settings_use(&self, name: &ApplicationName) -> SettingsUse {
+        self.application(name).settings.unwrap_or(self.settings)
     }
 
     /// Refuses a format below the application's floor, naming the setting.
@@ -168,6 +199,37 @@ impl Config {
         allowed(id, self.wrap_with.as_ref(), keys).map(|()| id)
     }
 
+    /// The key to wrap under: where it was replaced, the one that took its place. That one must stand in an explicit allow-list:
+    /// otherwise whoever can write settings could choose among all keys of the provider.
+    pub(super) fn in_use<'a>(
+        &self,
+        id: &'a MasterKeyId,
+        settings: &'a ApplicationSettings,
+        keys: &dyn KeyProvider,
+    ) -> Result<&'a MasterKeyId> {
+        let Some(next) = settings.replacement(id) else { return Ok(id) };
+        self.check_replacement(next, keys).map(|()| next).map_err(|error| {
+            Error::new(
+                error.kind(),
+                format!(
+                    "master key {id} was replaced by {next}, which is not in the allow-list: add it to `wrap_with` and to \
+                     the key provider"
+                ),
+            )
+        })
+    }
+
+    /// Refuses a key that no replacement is followed to.
+    pub(crate) fn check_replacement(&self, id: &MasterKeyId, keys: &dyn KeyProvider) -> Result<()> {
+        if self.wrap_with.is_none() {
+            return Err(Error::new(
+                ErrorKind::KeyNotAllowed,
+                format!("no list of keys to wrap under is configured: name master key {id} in `wrap_with`"),
+            ));
+        }
+        allowed(id, self.wrap_with.as_ref(), keys)
+    }
+
     /// The further master keys for a new version, if the allow-list has them all. The one it is wrapped under first may be among them.
     pub(super) fn further_keys(&self, name: &ApplicationName, keys: &dyn KeyProvider) -> Result<&[MasterKeyId]> {
         let ids = self.application(name).also_wrap_with.as_ref().unwrap_or(&self.also_wrap_with);
@@ -214,7 +276,9 @@ pub struct EnvelopeStoreBuilder {
     unwrap_with: Option<HashSet<MasterKeyId>>,
     applications: HashMap<ApplicationName, ApplicationConfig>,
     history: HistoryRetention,
+    settings: SettingsUse,
     value_bytes: usize,
+    commit_timeout: Duration,
     cache: (usize, Duration),
     marks: usize,
 }
@@ -232,7 +296,9 @@ impl EnvelopeStoreBuilder {
             unwrap_with: None,
             applications: HashMap::new(),
             history: HistoryRetention::All,
+            settings: SettingsUse::Followed,
             value_bytes: DEFAULT_VALUE_BYTES,
+            commit_timeout: DEFAULT_COMMIT_TIMEOUT,
             cache: (DEFAULT_KEY_CACHE_CAPACITY, DEFAULT_KEY_CACHE_TTL),
             marks: DEFAULT_HIGH_WATER_MARKS,
         }
@@ -294,6 +360,19 @@ impl EnvelopeStoreBuilder {
         self
     }
 
+    /// Whether writes go by the settings of their application; they do by default.
+    pub fn settings(mut self, settings: SettingsUse) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// How long one commit may take, at most a minute; 30 seconds by default. After that it is
+    /// [`Unavailable`](ErrorKind::Unavailable) and may have landed. Rotations count on the limit of a minute.
+    pub fn commit_timeout(mut self, timeout: Duration) -> Self {
+        self.commit_timeout = timeout;
+        self
+    }
+
     /// The largest value, in bytes; 64 KiB by default. The persistence's own limit holds as well.
     pub fn max_value_bytes(mut self, bytes: usize) -> Self {
         self.value_bytes = bytes;
@@ -324,14 +403,18 @@ impl EnvelopeStoreBuilder {
     /// # Errors
     ///
     /// [`InvalidInput`](ErrorKind::InvalidInput) for a missing or malformed store id or master key id, too many further master
-    /// keys, or limits that no value fits; [`Unsupported`](ErrorKind::Unsupported) for an application that is to write format 0
-    /// and names further master keys itself; [`KeyNotAllowed`](ErrorKind::KeyNotAllowed) for a configured master key that the key provider does not accept.
+    /// keys, limits that no value fits, or a commit timeout out of its range; [`Unsupported`](ErrorKind::Unsupported) for an
+    /// application that is to write format 0 and names further master keys itself; [`KeyNotAllowed`](ErrorKind::KeyNotAllowed)
+    /// for a configured master key that the key provider does not accept.
     pub fn build(self) -> Result<EnvelopeStore> {
         let store_id = self
             .store_id
             .unwrap_or_else(|| Err(Error::invalid_input("no store id is set: give the store one with `store_id`")))?;
         if self.records.limits().record_bytes < format::OVERHEAD_BYTES {
             return Err(Error::invalid_input("the persistence's record limit is too small for any secret"));
+        }
+        if self.commit_timeout.is_zero() || self.commit_timeout > MAX_COMMIT_TIMEOUT {
+            return Err(Error::invalid_input("a commit timeout is above zero and at most a minute"));
         }
         let mut config = Config {
             store_id,
@@ -342,13 +425,23 @@ impl EnvelopeStoreBuilder {
             applications: self.applications,
             other: ApplicationConfig::default(),
             history: self.history,
+            settings: self.settings,
             value_bytes: self.value_bytes,
+            commit_timeout: self.commit_timeout,
         };
         config.check_keys(&*self.keys)?;
         let cache = KeyCache::new(self.cache.0, self.cache.1);
         let marks = HighWaterMarks::new(self.marks);
-        let outages = Outages::default();
-        let inner = Inner { keys: self.keys, records: self.records, clock: self.clock, config, cache, marks, outages };
+        let inner = Inner {
+            keys: self.keys,
+            records: self.records,
+            clock: self.clock,
+            config,
+            cache,
+            marks,
+            settings: SettingsCache::new(),
+            outages: Outages::default(),
+        };
         Ok(EnvelopeStore { inner: Arc::new(inner) })
     }
 }

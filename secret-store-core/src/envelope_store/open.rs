@@ -9,13 +9,37 @@ use crate::envelope::protected::ProtectedSecret;
 use crate::envelope::wraps::MAX_FURTHER_WRAPS;
 use crate::envelope::{Format, ReadyCipher, Sealed};
 use crate::error::{Error, Result};
+use crate::id::ApplicationName;
 use crate::key::WrappedKey;
 use crate::key_provider::Refusals;
 use crate::persistence::Revision;
 use crate::secret::{Secret, SecretValue};
 
 impl Inner {
+    /// Opens a secret that was read, if its format is not below the floor.
     pub(super) async fn open(&self, protected: &ProtectedSecret, revision: Revision) -> Result<Secret> {
+        if protected.format()? == Format::Zero {
+            Box::pin(self.check_floor(protected.id().application())).await?;
+        }
+        self.open_admitted(protected, revision).await
+    }
+
+    async fn check_floor(&self, application: &ApplicationName) -> Result<()> {
+        // What the configuration refuses reads no settings.
+        self.config.check_format(application, Format::Zero)?;
+        self.check_settings_floor(application).await
+    }
+
+    /// Opens a secret that was kept elsewhere: nothing is read, and the floor is what this process knows of it.
+    pub(super) async fn unprotect(&self, protected: &ProtectedSecret, revision: Revision) -> Result<Secret> {
+        if protected.format()? == Format::Zero {
+            self.config.check_format(protected.id().application(), Format::Zero)?;
+            self.check_seen_floor(protected.id().application())?;
+        }
+        self.open_admitted(protected, revision).await
+    }
+
+    async fn open_admitted(&self, protected: &ProtectedSecret, revision: Revision) -> Result<Secret> {
         let value = match self.open_ready(protected)? {
             Some(value) => value,
             // Boxed, so that the future of a hit is not as large as that of a miss, and moves as little.

@@ -146,3 +146,23 @@ impl World {
         wait(self.memory().commit(vec![Write::delete(key.clone(), Precondition::Any)])).expect("memory takes it");
     }
 }
+
+/// Where an application's settings stand.
+pub(crate) fn settings_key() -> RecordKey {
+    RecordKey::new(format!("~s~{APP}"), "SETTINGS")
+}
+
+/// Settings as whoever may write to the database makes them: few replacements of short ids.
+pub(crate) fn settings(sequence: u64, replaced: &[(&str, &str)]) -> Record {
+    let record = Record::new().with("Sequence", sequence.into());
+    if replaced.is_empty() {
+        return record;
+    }
+    let short = |length: usize| u8::try_from(length).ok().filter(|length| *length < 24).expect("short");
+    let mut map = vec![0xa0 + short(replaced.len())];
+    for text in replaced.iter().flat_map(|(from, to)| [from, to]) {
+        map.push(0x60 + short(text.len()));
+        map.extend_from_slice(text.as_bytes());
+    }
+    record.with("Replaced", map.into())
+}
