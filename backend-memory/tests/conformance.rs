@@ -5,8 +5,8 @@ use std::sync::Arc;
 use futures::executor::block_on;
 use secret_store_conformance::{Options, key_provider, persistence, store};
 use secret_store_core::{
-    ApplicationConfig, EncryptionContext, EnvelopeStore, KeyProvider, MasterKeyId, Persistence, Result, SecretId,
-    SecretVersion, StoreId, TenantId, TenantKeys,
+    ApplicationConfig, EncryptionContext, EnvelopeStore, KeyProvider, KeyRing, MasterKeyId, Persistence, Result,
+    SecretId, SecretVersion, StoreId, TenantId, TenantKeys,
 };
 use secret_store_memory::{MemoryKeyProvider, MemoryPersistence};
 
@@ -29,6 +29,24 @@ fn key_provider_in_memory() {
         Ok(key_provider::Instance::new(provider, ids))
     }));
     report.assert_complete();
+}
+
+/// A ring of three: two wrap under these keys, and a third, which stands between them, only unwraps and is not asked.
+async fn key_ring(ids: [&[&str]; 2]) -> Result<key_provider::Instance> {
+    let holder = |ids: &[&str]| {
+        let keys = ids.iter().try_fold(MemoryKeyProvider::new(), |keys, id| keys.with_generated(&id.parse()?));
+        keys.map(Arc::new)
+    };
+    let ring = KeyRing::new(holder(ids[0])?).with_unwrapping(holder(&["former"])?).with_wrapping(holder(ids[1])?);
+    Ok(key_provider::Instance::new(ring, [MasterKeyId::new("first")?, MasterKeyId::new("second")?]))
+}
+
+#[test]
+fn key_ring_in_memory() {
+    let (first, second) = (&["first"][..], &["second"][..]);
+    for ids in [[first, second], [second, first], [&["first", "second"], &[]], [&[], &["first", "second"]]] {
+        block_on(key_provider::run(|| key_ring(ids))).assert_complete();
+    }
 }
 
 /// Stores over any persistence that share their id and their master keys, the first of which wraps alone, or the others too.

@@ -199,6 +199,18 @@ impl Error {
         self
     }
 
+    /// Says in front of the message where it comes from. An [`ErrorKind::Integrity`] stays bare, as everywhere.
+    pub(crate) fn within(mut self, place: fmt::Arguments<'_>) -> Self {
+        if self.0.kind != ErrorKind::Integrity {
+            let message = match &self.0.message {
+                Some(message) => format!("{place}: {message}"),
+                None => format!("{place}: {}", self.0.kind),
+            };
+            self.0.message = Some(message.into());
+        }
+        self
+    }
+
     /// Attaches the revision found.
     #[must_use]
     pub fn with_revision(mut self, revision: Option<Revision>) -> Self {
@@ -266,6 +278,16 @@ mod tests {
         let error = Error::integrity().with_source("the tag differs at byte 3");
         assert!(error.source().is_none());
         assert_eq!(error.to_string(), "integrity check failed");
+    }
+
+    #[test]
+    fn says_where_it_comes_from_unless_it_is_about_integrity() {
+        let error = Error::new(ErrorKind::Throttled, "slow down").with_operation("unwrap key").with_source("cause");
+        let error = error.within(format_args!("member {}", 2));
+        assert_eq!((error.to_string(), error.kind()), ("unwrap key: member 2: slow down".into(), ErrorKind::Throttled));
+        assert!(error.source().is_some());
+        assert_eq!(Error::not_found().within(format_args!("here")).to_string(), "here: not found");
+        assert_eq!(Error::integrity().within(format_args!("here")).to_string(), "integrity check failed");
     }
 
     #[test]

@@ -54,6 +54,7 @@
 //! | configure | [`EnvelopeStoreBuilder`], [`ApplicationConfig`] |
 //! | handle errors | [`Error`], [`ErrorKind`] |
 //! | give each tenant a key of its own | [`TenantKeys`], [`ApplicationConfig::with_tenant`] |
+//! | use several key providers, or move between them | [`KeyRing`], [`EnvelopeStoreBuilder::also_wrap_with`] |
 //! | bring your own storage | [`Persistence`], [`Record`], [`ListQuery`] |
 //! | bring your own keys | [`KeyProvider`], [`KeyEncryptionKey`], [`EncryptionContext`] |
 //! | keep ciphertext elsewhere | [`EnvelopeStore::protect`], [`EnvelopeStore::unprotect`], [`EnvelopeStore::save`] |
@@ -86,6 +87,7 @@ mod id;
 mod key;
 mod key_encryption_key;
 mod key_provider;
+mod key_ring;
 mod persistence;
 mod record;
 mod secret;
@@ -109,6 +111,7 @@ pub use id::{
 pub use key::{DocumentKey, GeneratedKey, WrappedKey};
 pub use key_encryption_key::KeyEncryptionKey;
 pub use key_provider::KeyProvider;
+pub use key_ring::KeyRing;
 pub use persistence::{
     Consistency, Limits, ListQuery, Order, Page, Persistence, Precondition, RecordKey, Revision, Stored, Write,
 };

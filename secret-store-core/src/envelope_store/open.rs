@@ -13,7 +13,7 @@ use crate::envelope::{Format, ReadyCipher, Sealed};
 use crate::error::{Error, Result};
 use crate::id::ApplicationName;
 use crate::key::WrappedKey;
-use crate::key_provider::may_open_elsewhere;
+use crate::key_provider::Refusals;
 use crate::persistence::Revision;
 use crate::secret::{Secret, SecretValue};
 
@@ -79,29 +79,24 @@ impl Inner {
                 return value;
             }
         }
-        let mut first_error = None;
+        let mut refusals = Refusals::default();
         for wrapped in self.candidates(protected.all_wraps().filter(is_allowed)) {
             match self.open_with(wrapped, &sealed, &aad).await {
                 Opened::Tried(value) => return value,
                 Opened::NoKey(error) => {
                     let (id, kind) = (wrapped.master_key_id(), error.kind());
                     tracing::debug!(master_key = %id, ?kind, "a wrap gave no key");
-                    first_error.get_or_insert(error);
-                    if !may_open_elsewhere(kind) {
-                        break;
-                    }
                     self.outages.note(id, kind, self.clock.monotonic());
+                    refusals.add(error)?;
                 }
             }
         }
         // Without a candidate nothing was asked: the refusal of the first one says why.
-        match first_error {
-            Some(error) => Err(error),
-            None => {
-                self.check_allowed(&application, protected.wrapped_key())?;
-                Err(Error::key_not_allowed(protected.wrapped_key().master_key_id()))
-            }
-        }
+        Err(refusals.into_error(|| {
+            let first = protected.wrapped_key();
+            let refusal = self.check_allowed(&application, first).err();
+            refusal.unwrap_or_else(|| Error::key_not_allowed(first.master_key_id()))
+        }))
     }
 
     /// The order in which wraps are asked for: that of the record, those whose master key could not be used a moment ago last.
