@@ -1,9 +1,12 @@
-//! Records in DynamoDB, against an emulator in this process.
+//! Records in DynamoDB under master keys in KMS: both in this process, behind one endpoint.
 
 mod batches;
+mod canaries;
 mod conformance;
 mod costs;
 mod errors;
+mod get_all;
+mod hostile_records;
 mod keys;
 mod persistence_faults;
 mod races;
@@ -12,3 +15,4 @@ mod shared_table;
 mod store_faults;
 mod support;
 mod tables;
+mod trial;
