@@ -158,7 +158,7 @@ async fn a_replica_that_lags_behind_is_noticed() {
 #[tokio::test]
 async fn a_master_key_out_of_use_writes_nothing() {
     let table = Table::new().await;
-    let states = [KeyState::Disabled, KeyState::PendingDeletion];
+    let states = [KeyState::Disabled, KeyState::PendingDeletion, KeyState::PendingDeletionAsDisabled];
     for (number, state) in states.into_iter().enumerate() {
         for (operation_number, operation) in OPERATIONS.into_iter().enumerate() {
             let trial = Trial::begin(&table, operation, number * OPERATIONS.len() + operation_number).await;
