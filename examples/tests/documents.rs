@@ -71,6 +71,11 @@ fn the_format_document_shows_the_vectors() {
     let segment = segment.expect("a segment of format 0");
     expected.extend(["document_key", "wrapped"].map(|field| hex_of_base64(&segment[field])));
 
+    let items = parse("backend-dynamo/tests/vectors/items.json");
+    for item in [1, 3].map(|number: usize| &items["items"][number]) {
+        expected.extend([text(&item["revision"]), item["item"].to_string()]);
+    }
+
     for bytes in expected {
         assert!(bytes.len() >= 14 && shown.contains(&bytes), "docs/format.md does not show {bytes}");
     }
