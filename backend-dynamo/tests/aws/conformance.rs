@@ -8,9 +8,9 @@ use secret_store_core::{EnvelopeStore, MasterKeyId, Persistence, Result, SystemC
 use secret_store_dynamo::{DynamoPersistence, KmsKeyProvider, create_table};
 use secret_store_dynamo_emulator::{DynamoDbEmulator, FaultProxy, KmsEmulator, Patience, REGION};
 
-use crate::support::plain;
+use crate::support::{ELSEWHERE, plain};
 
-/// One account behind one endpoint: a new table for each case, and two master keys for all of them.
+/// One account behind one endpoint: a new table for each case, and two master keys for all of them, in one region or in two.
 #[derive(Clone)]
 struct Account(Arc<Parts>);
 
@@ -18,16 +18,22 @@ struct Parts {
     // Stops before what it passes requests on to.
     proxy: FaultProxy,
     _dynamodb: DynamoDbEmulator,
-    _kms: KmsEmulator,
+    _kms: [KmsEmulator; 2],
     master_keys: [MasterKeyId; 2],
     tables: AtomicUsize,
 }
 
 impl Account {
     fn new() -> Self {
-        let (dynamodb, kms) = (DynamoDbEmulator::start(), KmsEmulator::start(REGION));
-        let proxy = FaultProxy::of_account(&dynamodb, &[&kms]);
-        let master_keys = [(); 2].map(|()| MasterKeyId::new(kms.create_key()).expect("an ARN is a valid id"));
+        Self::with_second_key_in(REGION)
+    }
+
+    fn with_second_key_in(region: &str) -> Self {
+        let (dynamodb, kms) = (DynamoDbEmulator::start(), [REGION, ELSEWHERE].map(KmsEmulator::start));
+        let proxy = FaultProxy::of_account(&dynamodb, &[&kms[0], &kms[1]]);
+        let key_in = |region| kms.iter().find(|kms| kms.region() == region).expect("one of the two").create_key();
+        let master_keys =
+            [REGION, region].map(|region| MasterKeyId::new(key_in(region)).expect("an ARN is a valid id"));
         Self(Arc::new(Parts { proxy, _dynamodb: dynamodb, _kms: kms, master_keys, tables: AtomicUsize::new(0) }))
     }
 
@@ -50,13 +56,16 @@ impl Account {
 
     async fn keys(&self) -> Result<KmsKeyProvider> {
         let [first, second] = &self.0.master_keys;
-        let client = Patience::default().kms_client(REGION, &self.0.proxy.url());
-        KmsKeyProvider::builder(client).key(first.as_str()).key(second.as_str()).build().await
+        let client = |region| Patience::default().kms_client(region, &self.0.proxy.url());
+        let builder = KmsKeyProvider::builder(client(REGION)).client(client(ELSEWHERE));
+        builder.key(first.as_str()).key(second.as_str()).build().await
     }
 
-    async fn store(&self, records: Arc<dyn Persistence>) -> Result<EnvelopeStore> {
-        let builder = EnvelopeStore::builder(Arc::new(self.keys().await?), records);
-        builder.store_id("conformance").master_key(self.0.master_keys[0].clone()).build()
+    /// Under the first key, and under so many further ones.
+    async fn store(&self, records: Arc<dyn Persistence>, further: usize) -> Result<EnvelopeStore> {
+        let builder = EnvelopeStore::builder(Arc::new(self.keys().await?), records).store_id("conformance");
+        let [first, others @ ..] = &self.0.master_keys;
+        builder.master_key(first.clone()).also_wrap_with(others.iter().take(further).cloned()).build()
     }
 }
 
@@ -81,29 +90,47 @@ async fn keeps_every_obligation_of_a_key_provider() {
     key_provider::run_with(factory, options().with_attempts(512)).await.assert_complete();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn keeps_every_obligation_of_a_store() {
-    let account = Account::new();
+async fn store_conformance(account: Account, further: usize) {
     let fresh = || async {
         let open = account.create().await?;
-        let instance = store::Instance::from(account.store(Arc::new(open())).await?);
+        let instance = store::Instance::from(account.store(Arc::new(open()), further).await?);
         let instance = instance.with_other_master_key(account.0.master_keys[1].clone());
         let account = account.clone();
         Ok(instance.with_reopen(move || {
             let (account, records) = (account.clone(), Arc::new(open()));
-            async move { account.store(records).await }
+            async move { account.store(records, further).await }
         }))
     };
     store::run_with(fresh, options()).await.assert_complete();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn keeps_every_obligation_of_a_store_in_hostile_hands() {
-    let account = Account::new();
+async fn hostile_conformance(account: Account, further: usize, options: Options) {
     let built = account.clone();
     let build = move |records| {
         let account = built.clone();
-        async move { account.store(records).await }
+        async move { account.store(records, further).await }
     };
-    store::run_hostile_with(|| account.persistence(), build, options()).await.assert_complete();
+    store::run_hostile_with(|| account.persistence(), build, options).await.assert_complete();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_every_obligation_of_a_store() {
+    store_conformance(Account::new(), 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_every_obligation_of_a_store_with_wraps_in_two_regions() {
+    store_conformance(Account::with_second_key_in(ELSEWHERE), 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_every_obligation_of_a_store_in_hostile_hands() {
+    hostile_conformance(Account::new(), 0, options()).await;
+}
+
+/// One of two wraps may be altered: the other one opens. All else holds as with one.
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_every_obligation_of_a_store_with_wraps_in_two_regions_in_hostile_hands() {
+    let options = options().with_redundant_attributes(["ProtectedDocumentKey", "Wraps"]);
+    hostile_conformance(Account::with_second_key_in(ELSEWHERE), 1, options).await;
 }

@@ -5,19 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_sdk_dynamodb::types::AttributeValue;
 use secret_store_core::{
     ApplicationConfig, ApplicationName, EncryptionContext, EnvelopeStore, ErrorKind, KeyProvider, Legacy, MasterKeyId,
-    SecretStoreExt, SecretVersion, StoreId,
+    SecretId, SecretStoreExt, SecretVersion, StoreId,
 };
 use secret_store_dynamo::KmsKeyProvider;
-use secret_store_dynamo_emulator::{KmsEmulator, Patience, REGION, Service};
+use secret_store_dynamo_emulator::{Patience, REGION, Service};
 
-use crate::support::{APPLICATION, Item, Table, id, text, value};
-
-const ELSEWHERE: &str = "us-east-1";
+use crate::support::{APPLICATION, ELSEWHERE, Item, Table, id, text, value};
 
 /// A table with two versions of a secret, and master keys that exist, that work, and that nobody may call: one beside the
 /// right one and one in another region of the same endpoint.
 struct Account {
-    far: KmsEmulator,
     table: Table,
     near_key: String,
     far_key: String,
@@ -29,16 +26,15 @@ struct Account {
 
 impl Account {
     async fn new() -> Self {
-        let far = KmsEmulator::start(ELSEWHERE);
-        let table = Table::beside(&[&far]).await;
-        let (near_key, far_key) = (table.kms.create_key(), far.create_key());
+        let table = Table::new().await;
+        let (near_key, far_key) = (table.kms.create_key(), table.far.create_key());
         let store = table.direct_store().await;
         for version in ["first", "second"] {
             store.put(&id("MainDb"), value(version)).await.expect("a put");
         }
         let first = table.raw(&format!("~h~{APPLICATION}"), &format!("MainDb\u{1f}{:020}", 1)).await;
         let items = [first.expect("there"), table.raw(APPLICATION, "MainDb").await.expect("there")];
-        let account = Self { far, table, near_key, far_key, items, named: Arc::default() };
+        let account = Self { table, near_key, far_key, items, named: Arc::default() };
         account.watch();
         account
     }
@@ -63,7 +59,7 @@ impl Account {
 
     /// A wrap that this key really made, for the very place it will stand at.
     async fn wrap(&self, region: &str, arn: &str, version: u64, legacy: bool) -> Vec<u8> {
-        let url = if region == REGION { self.table.kms.url() } else { self.far.url() };
+        let url = if region == REGION { self.table.kms.url() } else { self.table.far.url() };
         let keys = KmsKeyProvider::builder(Patience::default().kms_client(region, &url)).key(arn).build().await;
         let store = StoreId::new("test").expect("valid");
         let version = SecretVersion::new(version).expect("not zero");
@@ -97,19 +93,47 @@ impl Account {
         builder.application(application, config).build().expect("a complete configuration")
     }
 
-    /// Every operation that opens the current or the first version, each by a store that has seen nothing.
-    async fn kinds(&self) -> Vec<ErrorKind> {
-        let id = id("MainDb");
-        let outcomes = [
-            self.store().await.get(&id).await.map(drop),
-            self.store().await.get_many(std::slice::from_ref(&id)).await.map(drop),
-            self.store().await.get_all(id.application()).await.map(drop),
-            self.store().await.accept_rollback(&id).await.map(drop),
-            self.store().await.repair(&id).await.map(drop),
-            self.store().await.get_version(&id, SecretVersion::FIRST).await.map(drop),
-            self.store().await.restore(&id, SecretVersion::FIRST).await.map(drop),
+    /// Two versions that all of these keys really wrapped, the first of them first.
+    async fn write_under(&self, id: &SecretId, keys: [&str; 3]) {
+        let client = |region, url: &str| Patience::default().kms_client(region, url);
+        let builder = KmsKeyProvider::builder(client(REGION, &self.table.kms.url()));
+        let builder = builder.client(client(ELSEWHERE, &self.table.far.url()));
+        let provider = keys.iter().fold(builder, |builder, key| builder.key(*key)).build().await.expect("valid");
+        let [first, further @ ..] = keys.map(|key| MasterKeyId::new(key).expect("valid"));
+        let builder = self.table.builder(provider, self.table.direct()).master_key(first).also_wrap_with(further);
+        let store = builder.build().expect("a complete configuration");
+        for version in ["first", "second"] {
+            let info = store.put(id, value(version)).await.expect("a put");
+            assert!(!info.also_wrapped_with.is_empty());
+        }
+    }
+
+    /// Of both versions, so that the next ones are what is left.
+    async fn break_first_wraps(&self, id: &SecretId) {
+        let (application, name) = (id.application().as_str(), id.name().as_str());
+        let places = [
+            (application.to_owned(), name.to_owned()),
+            (format!("~h~{application}"), format!("{name}\u{1f}{:020}", 1)),
         ];
-        outcomes.into_iter().map(|outcome| outcome.expect_err("forged").kind()).collect()
+        for (partition, sort) in places {
+            let mut item = self.table.raw(&partition, &sort).await.expect("there");
+            item.insert("ProtectedDocumentKey".to_owned(), AttributeValue::B(vec![7; 184].into()));
+            self.table.put_raw(item).await;
+        }
+    }
+
+    /// Every operation that opens the current or the first version, each by a store that has seen nothing.
+    async fn outcomes(&self, id: &SecretId) -> Vec<Result<(), ErrorKind>> {
+        let outcomes = [
+            self.store().await.get(id).await.map(drop),
+            self.store().await.get_many(std::slice::from_ref(id)).await.map(drop),
+            self.store().await.get_all(id.application()).await.map(drop),
+            self.store().await.accept_rollback(id).await.map(drop),
+            self.store().await.repair(id).await.map(drop),
+            self.store().await.get_version(id, SecretVersion::FIRST).await.map(drop),
+            self.store().await.restore(id, SecretVersion::FIRST).await.map(drop),
+        ];
+        outcomes.map(|outcome| outcome.map_err(|error| error.kind())).into()
     }
 }
 
@@ -123,7 +147,8 @@ async fn forged_records_call_no_key_outside_the_allow_list() {
             account.forge(1, &arn, wrap, false).await;
             let wrap = account.wrap(region, &arn, 2, legacy).await;
             account.forge(2, &arn, wrap, legacy).await;
-            assert_eq!(account.kinds().await, [ErrorKind::KeyNotAllowed; 7], "{arn}, format 0: {legacy}");
+            let outcomes = account.outcomes(&id("MainDb")).await;
+            assert_eq!(outcomes, [Err(ErrorKind::KeyNotAllowed); 7], "{arn}, format 0: {legacy}");
             let exchanges = account.table.proxy.take_exchanges();
             let to_kms = exchanges.iter().filter(|exchange| exchange.request.service() == Some(Service::Kms)).count();
             assert_eq!(to_kms, 0, "no request to KMS at all");
@@ -141,13 +166,42 @@ async fn a_wrap_of_a_key_outside_under_an_allowed_name_opens_nothing() {
         account.forge(version, account.table.master_key.as_str(), wrap, false).await;
     }
     account.table.proxy.forget();
-    assert_eq!(account.kinds().await, [ErrorKind::Integrity; 7]);
+    assert_eq!(account.outcomes(&id("MainDb")).await, [Err(ErrorKind::Integrity); 7]);
     let exchanges = account.table.proxy.take_exchanges();
     let to_kms: Vec<_> = exchanges.iter().filter(|exchange| exchange.request.service() == Some(Service::Kms)).collect();
     assert_eq!(to_kms.len(), 7);
     for exchange in to_kms {
         assert_eq!(exchange.request.action(), "kms:Decrypt");
         assert_eq!(exchange.request.json()["KeyId"], account.table.master_key.as_str(), "the key is pinned");
+    }
+    assert_eq!(account.take_named(), [""; 0]);
+}
+
+/// A record may name several master keys. Those outside are never called, whichever stands first, also where no allowed one
+/// gives a key.
+#[tokio::test]
+async fn of_several_wraps_those_under_keys_outside_are_left_alone() {
+    let account = Account::new().await;
+    let [allowed, near, far] = [account.table.master_key.as_str(), &account.near_key, &account.far_key];
+    let cases = [
+        ("AllowedFirst", [allowed, near, far], Ok(())),
+        ("AllowedLast", [near, far, allowed], Ok(())),
+        ("Broken", [allowed, near, far], Err(ErrorKind::Integrity)),
+        ("Outside", [near, far, near], Err(ErrorKind::KeyNotAllowed)),
+    ];
+    for (application, keys, expected) in cases {
+        let id = SecretId::parse(application, "MainDb").expect("valid");
+        account.write_under(&id, keys).await;
+        if application == "Broken" {
+            account.break_first_wraps(&id).await;
+        }
+        account.table.proxy.forget();
+        assert_eq!(account.outcomes(&id).await, [expected; 7], "{application}");
+        let exchanges = account.table.proxy.take_exchanges();
+        let to_kms = exchanges.iter().filter(|exchange| exchange.request.service() == Some(Service::Kms));
+        let named: Vec<_> = to_kms.map(|exchange| exchange.request.json()["KeyId"].clone()).collect();
+        assert_eq!(named.is_empty(), application == "Outside");
+        assert!(named.iter().all(|key| *key == allowed), "{application}: {named:?}");
     }
     assert_eq!(account.take_named(), [""; 0]);
 }

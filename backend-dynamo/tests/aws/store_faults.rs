@@ -5,19 +5,22 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use secret_store_core::{Consistency, ErrorKind, GetOptions, SecretStore, SecretStoreExt, SecretVersion};
-use secret_store_dynamo_emulator::{Exchange, Fault, KeyState, Patience, Service};
+use secret_store_dynamo_emulator::{Fault, KeyState, Patience, Request, Service};
 
-use crate::canaries::leaks;
+use crate::canaries::leaks_of;
 use crate::persistence_faults::{FAULTS, kind_of, patience};
-use crate::support::{Table, once};
+use crate::support::{Keys, Table, once};
 use crate::trial::{ONE, OPERATIONS, Operation, Outcome, TWO, Trial, VALUES};
 
 /// A store reads again what is left open: several calls, each with several attempts.
 const BOUND: Duration = Duration::from_secs(20);
 
-/// The kind that a fault of a request to KMS gives, whatever the operation; `None` where it passes.
-fn kind_at_kms(fault: &Fault) -> Option<ErrorKind> {
+/// The kind that a fault of a request to KMS gives, whatever the operation; `None` where it passes, or where the other region
+/// can do what this one did not.
+fn kind_at_kms(keys: Keys, request: &Request, fault: &Fault) -> Option<ErrorKind> {
+    let opens = request.operation() == "Decrypt";
     match fault {
+        _ if keys == Keys::Replicated || (keys == Keys::Regional && opens) => None,
         Fault::KeyDisabled => Some(ErrorKind::KeyUnavailable),
         Fault::CapacityExceeded | Fault::Conflict => None,
         fault => kind_of(fault),
@@ -49,17 +52,17 @@ async fn calls(table: &Table, operation: Operation) -> usize {
 
 /// What the fault says, or success where the store got round it. One attempt is made of each request: what KMS answers is
 /// known exactly.
-fn assert_typed(outcome: &Outcome, faults: &[Fault], hit: Option<&Exchange>, what: &str) {
+fn assert_typed(keys: Keys, outcome: &Outcome, faults: &[Fault], hit: &Request, what: &str) {
     let kind = outcome.as_ref().err().map(|error| error.kind());
-    if let ([fault], Some(Service::Kms)) = (faults, hit.and_then(|hit| hit.request.service())) {
-        assert_eq!(kind, kind_at_kms(fault), "{what}");
+    if let ([fault], Some(Service::Kms)) = (faults, hit.service()) {
+        assert_eq!(kind, kind_at_kms(keys, hit, fault), "{what}");
     } else if let Some(kind) = kind {
         assert!(faults.iter().any(|fault| kind_of(fault) == Some(kind)), "{what}: {kind:?}");
     }
 }
 
 async fn try_one(trial: &Trial<'_>, operation: Operation, call: usize, faults: &[Fault]) {
-    let what = format!("{operation:?}, call {call}, {faults:?}");
+    let what = format!("{operation:?}, call {call}, {faults:?}, {:?}", trial.table.keys);
     let proxy = &trial.table.proxy;
     let store = trial.table.store(faults.iter().fold(once(), |once, fault| patience(fault, once))).await;
     if !operation.writes() && faults.iter().any(|fault| matches!(fault, Fault::Stale)) {
@@ -78,14 +81,14 @@ async fn try_one(trial: &Trial<'_>, operation: Operation, call: usize, faults: &
     proxy.heal();
     let exchanges = proxy.take_exchanges();
     assert!(exchanges.len() > call, "{what}: the fault happened");
-    assert_typed(&outcome, faults, exchanges.get(call), &what);
-    assert_eq!(leaks(&exchanges, &VALUES), Vec::<String>::new(), "{what}");
+    assert_typed(trial.table.keys, &outcome, faults, &exchanges[call].request, &what);
+    assert_eq!(leaks_of(trial.table, &exchanges, &VALUES), Vec::<String>::new(), "{what}");
     trial.assert_consistent(operation, &outcome, &what).await;
     assert_repeatable(trial, operation, &outcome, &what).await;
 }
 
-async fn try_every_call(operation: Operation) {
-    let table = Table::new().await;
+async fn try_every_call(keys: Keys, operation: Operation) {
+    let table = Table::with(keys).await;
     let calls = calls(&table, operation).await;
     assert!(calls > 0);
     // What only reads leaves its secret to the next.
@@ -124,7 +127,19 @@ where
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_call_with_every_fault() {
-    try_each(&OPERATIONS, try_every_call).await;
+    try_each(&OPERATIONS, |operation| try_every_call(Keys::One, operation)).await;
+}
+
+/// A wrap under keys of two regions is one request more; what cannot be opened in one is opened in the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_with_every_fault_under_keys_of_two_regions() {
+    try_each(&OPERATIONS, |operation| try_every_call(Keys::Regional, operation)).await;
+}
+
+/// What one replica does not do is done by the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_with_every_fault_under_a_key_with_a_replica() {
+    try_each(&OPERATIONS, |operation| try_every_call(Keys::Replicated, operation)).await;
 }
 
 /// The answer of the commit is lost, and the read that looks what became of it fails as well.

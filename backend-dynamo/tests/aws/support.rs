@@ -1,4 +1,4 @@
-//! An emulated table and region of KMS behind one proxy, and what stands on them.
+//! An emulated table and two regions of KMS behind one proxy, and what stands on them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,28 +15,51 @@ pub(crate) const APPLICATION: &str = "YourApp.Production";
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
-/// One table and one region of KMS with one master key, at one endpoint.
+/// The region of KMS that is not the table's.
+pub(crate) const ELSEWHERE: &str = "us-east-1";
+
+/// Which master keys a store has.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Keys {
+    /// One, in the table's region.
+    One,
+    /// One in each of two regions: document keys are wrapped under both.
+    Regional,
+    /// One, with a replica in the other region.
+    Replicated,
+}
+
+/// One table and two regions of KMS at one endpoint.
 pub(crate) struct Table {
     pub(crate) dynamodb: DynamoDbEmulator,
     pub(crate) kms: KmsEmulator,
+    pub(crate) far: KmsEmulator,
     pub(crate) proxy: FaultProxy,
-    /// The ARN of the master key.
+    pub(crate) keys: Keys,
+    /// The ARN of the master key, in the table's region.
     pub(crate) master_key: MasterKeyId,
+    /// The ARN of the second one, in the other region; `master_key` where there is none.
+    pub(crate) far_key: MasterKeyId,
 }
 
 impl Table {
     pub(crate) async fn new() -> Self {
-        Self::beside(&[]).await
+        Self::with(Keys::One).await
     }
 
-    /// With other regions of KMS at the same endpoint.
-    pub(crate) async fn beside(others: &[&KmsEmulator]) -> Self {
-        let (dynamodb, kms) = (DynamoDbEmulator::start(), KmsEmulator::start(REGION));
+    pub(crate) async fn with(keys: Keys) -> Self {
+        let (dynamodb, kms, far) =
+            (DynamoDbEmulator::start(), KmsEmulator::start(REGION), KmsEmulator::start(ELSEWHERE));
         create_table(&dynamodb.client(), TABLE, &plain(), &SystemClock).await.expect("a new table");
-        let regions: Vec<_> = std::iter::once(&kms).chain(others.iter().copied()).collect();
-        let proxy = FaultProxy::of_account(&dynamodb, &regions);
-        let master_key = MasterKeyId::new(kms.create_key()).expect("a valid id");
-        Self { dynamodb, kms, proxy, master_key }
+        let proxy = FaultProxy::of_account(&dynamodb, &[&kms, &far]);
+        let near_key = if keys == Keys::Replicated { kms.create_multi_region_key() } else { kms.create_key() };
+        let far_key = match keys {
+            Keys::One => near_key.clone(),
+            Keys::Regional => far.create_key(),
+            Keys::Replicated => kms.replicate(&near_key, &far),
+        };
+        let [master_key, far_key] = [near_key, far_key].map(|arn| MasterKeyId::new(arn).expect("a valid id"));
+        Self { dynamodb, kms, far, proxy, keys, master_key, far_key }
     }
 
     /// Straight to the emulator: what is really there.
@@ -49,19 +72,28 @@ impl Table {
         DynamoPersistence::new(patience.dynamodb_client(&self.proxy.url()), TABLE)
     }
 
-    /// Straight to the stand-in.
+    /// Straight to the stand-ins.
     pub(crate) async fn direct_keys(&self) -> KmsKeyProvider {
-        self.keys(Patience::default().kms_client(REGION, &self.kms.url())).await
+        self.provider([&self.kms.url(), &self.far.url()], Patience::default()).await
     }
 
     /// Through the proxy.
     pub(crate) async fn proxied_keys(&self, patience: Patience) -> KmsKeyProvider {
-        self.keys(patience.kms_client(REGION, &self.proxy.url())).await
+        let url = self.proxy.url();
+        self.provider([&url, &url], patience).await
     }
 
-    /// An ARN is not looked up: nothing is sent.
-    async fn keys(&self, client: aws_sdk_kms::Client) -> KmsKeyProvider {
-        let builder = KmsKeyProvider::builder(client).key(self.master_key.as_str());
+    /// With the endpoints of both regions. ARNs are not looked up: nothing is sent.
+    pub(crate) async fn provider(&self, urls: [&str; 2], patience: Patience) -> KmsKeyProvider {
+        let [near, far] =
+            [(REGION, urls[0]), (ELSEWHERE, urls[1])].map(|(region, url)| patience.kms_client(region, url));
+        let (near_key, far_key) = (self.master_key.as_str(), self.far_key.as_str());
+        let builder = KmsKeyProvider::builder(near);
+        let builder = match self.keys {
+            Keys::One => builder.key(near_key),
+            Keys::Regional => builder.client(far).key(near_key).key(far_key),
+            Keys::Replicated => builder.client(far).multi_region_key([near_key, far_key]),
+        };
         builder.build().await.expect("a valid configuration")
     }
 
@@ -78,7 +110,9 @@ impl Table {
     }
 
     pub(crate) fn builder(&self, keys: KmsKeyProvider, records: DynamoPersistence) -> EnvelopeStoreBuilder {
-        EnvelopeStore::builder(Arc::new(keys), Arc::new(records)).store_id("test").master_key(self.master_key.clone())
+        let builder = EnvelopeStore::builder(Arc::new(keys), Arc::new(records)).store_id("test");
+        let further = (self.keys == Keys::Regional).then(|| self.far_key.clone());
+        builder.master_key(self.master_key.clone()).also_wrap_with(further)
     }
 
     /// An item as it is stored.

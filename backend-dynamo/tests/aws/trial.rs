@@ -32,11 +32,12 @@ pub(crate) enum Operation {
     Put,
     PutWithToken,
     ProtectAndSave,
+    RewrapAndSave,
     Delete,
     Restore,
 }
 
-pub(crate) const OPERATIONS: [Operation; 14] = [
+pub(crate) const OPERATIONS: [Operation; 15] = [
     Operation::Get,
     Operation::GetVersion,
     Operation::GetMany,
@@ -49,14 +50,20 @@ pub(crate) const OPERATIONS: [Operation; 14] = [
     Operation::Put,
     Operation::PutWithToken,
     Operation::ProtectAndSave,
+    Operation::RewrapAndSave,
     Operation::Delete,
     Operation::Restore,
 ];
 
 impl Operation {
     pub(crate) fn writes(self) -> bool {
-        use Operation::{Create, Delete, ProtectAndSave, Put, PutWithToken, Restore};
-        matches!(self, Create | Put | PutWithToken | ProtectAndSave | Delete | Restore)
+        self.seals() || self == Self::Delete
+    }
+
+    /// Whether it makes a version, under a new document key.
+    pub(crate) fn seals(self) -> bool {
+        use Operation::{Create, ProtectAndSave, Put, PutWithToken, Restore, RewrapAndSave};
+        matches!(self, Create | Put | PutWithToken | ProtectAndSave | RewrapAndSave | Restore)
     }
 
     /// Whether it does without any master key.
@@ -69,8 +76,8 @@ impl Operation {
         let mut versions = before(self);
         match self {
             Self::Create => drop(versions.insert(1, NEW.to_owned())),
-            Self::Put | Self::PutWithToken | Self::ProtectAndSave => drop(versions.insert(3, NEW.to_owned())),
             Self::Restore => drop(versions.insert(3, ONE.to_owned())),
+            _ if self.seals() => drop(versions.insert(3, NEW.to_owned())),
             _ => {}
         }
         versions
@@ -160,6 +167,12 @@ impl<'a> Trial<'a> {
             Operation::ProtectAndSave => {
                 let protected = store.protect(id, value(NEW), ProtectOptions::default()).await?;
                 store.save(&protected).await?
+            }
+            Operation::RewrapAndSave => {
+                let protected = store.protect(id, value(NEW), ProtectOptions::default()).await?;
+                let key = protected.wrapped_key().master_key_id().clone();
+                let moved = store.rewrap(&protected, &key, &key).await?.expect("it has a wrap under its first key");
+                store.save(&moved).await?
             }
             Operation::Delete => {
                 store.delete(id).await?;
