@@ -46,6 +46,7 @@ impl KmsKeyProviderBuilder {
     /// Allows a multi-Region key in several regions, as ARNs in the order of preference. A wrap that names any of them is
     /// opened by the first that has a client and can be used; new keys are made there too, and their wraps name its ARN.
     /// Regions without a client may be listed: their wraps open here. To stop a multi-Region key, disable every replica.
+    /// Where a store has [allow-lists of its own](secret_store_core::EnvelopeStoreBuilder::unwrap_with), they name every ARN.
     ///
     /// How long a region that does not answer is waited for is the matter of its client's timeouts.
     pub fn multi_region_key<I>(mut self, arns: I) -> Self
