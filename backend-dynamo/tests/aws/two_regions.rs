@@ -305,7 +305,7 @@ async fn keys_of_two_regions_by_their_aliases() {
     let store = builder.also_wrap_with([near, far]).build().expect("complete");
     let info = store.put(&id("A"), value("A")).await.expect("a put");
     assert_eq!(info.master_key_id, table.master_key);
-    assert_eq!(info.also_wrapped_with, [table.far_key.clone()]);
+    assert_eq!(info.also_wrapped_with, std::slice::from_ref(&table.far_key));
     let item = table.raw(APPLICATION, "A").await.expect("there");
     assert_eq!(item["MasterKeyId"].as_s().expect("text"), table.master_key.as_str());
     assert!(item["Wraps"].as_b().is_ok());
