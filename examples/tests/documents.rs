@@ -83,6 +83,10 @@ fn the_format_document_shows_the_vectors() {
 
     let rotation = parse("secret-store-core/tests/vectors/rotation.json");
     expected.push(text(&rotation["settings"]["record"]));
+    let items = parse("backend-dynamo/tests/vectors/items.json");
+    for item in [1, 3].map(|number: usize| &items["items"][number]) {
+        expected.extend([text(&item["revision"]), item["item"].to_string()]);
+    }
 
     for bytes in expected {
         assert!(bytes.len() >= 14 && shown.contains(&bytes), "docs/format.md does not show {bytes}");
