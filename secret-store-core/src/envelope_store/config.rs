@@ -124,8 +124,8 @@ impl ApplicationConfig {
 }
 
 #[derive(Debug)]
-pub(super) struct Config {
-    pub(super) store_id: StoreId,
+pub(crate) struct Config {
+    pub(crate) store_id: StoreId,
     master_key_id: Option<MasterKeyId>,
     also_wrap_with: Vec<MasterKeyId>,
     wrap_with: Option<HashSet<MasterKeyId>>,
@@ -135,12 +135,19 @@ pub(super) struct Config {
     history: HistoryRetention,
     settings: SettingsUse,
     pub(super) value_bytes: usize,
-    pub(super) commit_timeout: Duration,
+    pub(crate) commit_timeout: Duration,
 }
 
 impl Config {
     pub(super) fn application(&self, name: &ApplicationName) -> &ApplicationConfig {
         if self.applications.is_empty() { &self.other } else { self.applications.get(name).unwrap_or(&self.other) }
+    }
+
+    /// The applications that the configuration names, sorted.
+    pub(crate) fn configured_applications(&self) -> Vec<ApplicationName> {
+        let mut applications: Vec<_> = self.applications.keys().cloned().collect();
+        applications.sort();
+        applications
     }
 
     pub(super) fn history(&self, name: &ApplicationName) -> HistoryRetention {
@@ -152,7 +159,7 @@ impl Config {
     }
 
     /// Refuses a format below the application's floor, naming the setting.
-    pub(super) fn check_format(&self, name: &ApplicationName, format: Format) -> Result<()> {
+    pub(crate) fn check_format(&self, name: &ApplicationName, format: Format) -> Result<()> {
         if format >= self.application(name).minimum_format() {
             return Ok(());
         }
@@ -184,7 +191,7 @@ impl Config {
     }
 
     /// The master key for a new version, if the allow-list has it.
-    pub(super) fn wrapping_key<'a>(
+    pub(crate) fn wrapping_key<'a>(
         &'a self,
         name: &ApplicationName,
         chosen: Option<&'a MasterKeyId>,
@@ -201,7 +208,7 @@ impl Config {
 
     /// The key to wrap under: where it was replaced, the one that took its place. That one must stand in an explicit allow-list:
     /// otherwise whoever can write settings could choose among all keys of the provider.
-    pub(super) fn in_use<'a>(
+    pub(crate) fn in_use<'a>(
         &self,
         id: &'a MasterKeyId,
         settings: &'a ApplicationSettings,
@@ -231,14 +238,14 @@ impl Config {
     }
 
     /// The further master keys for a new version, if the allow-list has them all. The one it is wrapped under first may be among them.
-    pub(super) fn further_keys(&self, name: &ApplicationName, keys: &dyn KeyProvider) -> Result<&[MasterKeyId]> {
+    pub(crate) fn further_keys(&self, name: &ApplicationName, keys: &dyn KeyProvider) -> Result<&[MasterKeyId]> {
         let ids = self.application(name).also_wrap_with.as_ref().unwrap_or(&self.also_wrap_with);
         ids.iter().try_for_each(|id| allowed(id, self.wrap_with.as_ref(), keys))?;
         Ok(ids)
     }
 
     /// Refuses a master key that a record names unless the allow-list has it. No call is made for this.
-    pub(super) fn check_unwrapping_key(&self, id: &MasterKeyId, keys: &dyn KeyProvider) -> Result<()> {
+    pub(crate) fn check_unwrapping_key(&self, id: &MasterKeyId, keys: &dyn KeyProvider) -> Result<()> {
         allowed(id, self.unwrap_with.as_ref(), keys)
     }
 }
