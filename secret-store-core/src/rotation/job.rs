@@ -123,8 +123,19 @@ pub enum JobState {
 }
 
 impl JobState {
-    const ALL: [(Self, &str); 3] =
-        [(Self::Running, "running"), (Self::Released, "released"), (Self::Finished, "finished")];
+    const ALL: [Self; 3] = [Self::Running, Self::Released, Self::Finished];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Released => "released",
+            Self::Finished => "finished",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
 }
 
 /// The job of an application as its record says, for operators to look at. Nothing authenticates it.
@@ -189,7 +200,7 @@ impl RotationJob {
         record.set(OWNER, Value::from(&self.owner[..]));
         record.set(PASS, Value::Number(self.pass));
         record.set(PHASE, Value::from(self.position.phase.name()));
-        record.set(STATE, Value::from(name_of(&JobState::ALL, self.state)));
+        record.set(STATE, Value::from(self.state.name()));
         record
     }
 
@@ -208,7 +219,7 @@ impl RotationJob {
         let owner = record.bytes(OWNER).and_then(|owner| Owner::try_from(&**owner).ok());
         let job = Self {
             target: target(record)?,
-            state: named(&JobState::ALL, text(record, STATE)?)?,
+            state: JobState::from_name(text(record, STATE)?).ok_or_else(Error::integrity)?,
             fence: number(FENCE)?,
             pass: number(PASS)?,
             changed: number(CHANGED)?,
@@ -246,14 +257,6 @@ fn target(record: &Record) -> Result<RotationTarget> {
 
 fn text<'a>(record: &'a Record, name: &str) -> Result<&'a Arc<str>> {
     record.text(name).ok_or_else(Error::integrity)
-}
-
-fn name_of<T: PartialEq>(all: &[(T, &'static str)], value: T) -> &'static str {
-    all.iter().find(|(one, _)| *one == value).map_or("", |(_, name)| name)
-}
-
-fn named<T: Copy>(all: &[(T, &str)], text: &str) -> Result<T> {
-    all.iter().find(|(_, name)| *name == text).map(|(value, _)| *value).ok_or_else(Error::integrity)
 }
 
 #[cfg(test)]

@@ -7,9 +7,9 @@ mod records;
 use std::sync::Arc;
 
 use secret_store_core::{
-    ApplicationConfig, ApplicationName, Consistency, EnvelopeStore, EnvelopeStoreBuilder, Error, ErrorKind, Legacy,
-    MasterKeyId, Persistence, Precondition, Record, RecordKey, Result, SecretId, SecretName, SecretVersion, Stored,
-    Write,
+    ApplicationConfig, ApplicationName, Clock, Consistency, EnvelopeStore, EnvelopeStoreBuilder, Error, ErrorKind,
+    Legacy, MasterKeyId, Persistence, Precondition, Record, RecordKey, Result, SecretId, SecretName, SecretVersion,
+    Stored, Write,
 };
 use secret_store_memory::MemoryPersistence;
 
@@ -123,6 +123,10 @@ impl World {
     pub(crate) fn legacy(&self, legacy: Legacy) -> EnvelopeStore {
         let config = ApplicationConfig::default().with_legacy(legacy);
         self.builder().application(app(APP), config).build().expect("a valid configuration")
+    }
+
+    pub(crate) fn clock_seconds(&self) -> u64 {
+        Clock::monotonic(&*self.clock).as_secs()
     }
 
     pub(crate) fn memory(&self) -> &MemoryPersistence {
