@@ -108,6 +108,9 @@ impl Rotator {
     ///
     /// Keys are named as records name them: by ARN, not by alias. Applications are those of the store's configuration unless
     /// others are [named](Rotation::applications).
+    ///
+    /// Writers that ignore settings ([`SettingsUse::Ignored`](crate::SettingsUse::Ignored)) and the original Secret Store go by
+    /// their own configuration: change that before.
     pub fn rotate_master_key(&self, from: &MasterKeyId, to: &MasterKeyId) -> Rotation {
         let work = MasterRotation { from: from.clone(), to: to.clone() };
         Rotation::new(Arc::clone(&self.inner), "rotate master key", Arc::new(work))
@@ -116,6 +119,9 @@ impl Rotator {
     /// Seals values under new document keys, as the same versions with the same metadata: after a document key, or a key that
     /// wrapped it, has become known to somebody. What somebody has copied before stays readable to them; change the secrets
     /// themselves too.
+    ///
+    /// What was protected before and is kept elsewhere, to be [saved](crate::EnvelopeStore::save) later, is not covered: protect it
+    /// again.
     ///
     /// New keys are wrapped as those of new versions would be. Of an application, or of [one secret](Rotation::secret). To go on with
     /// an interrupted re-encryption give its id again; with a new id everything is sealed anew.

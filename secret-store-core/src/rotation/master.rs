@@ -49,6 +49,9 @@ impl Work for MasterRotation {
     }
 
     async fn probe(&self, inner: &Inner, scope: &Scope) -> Result<()> {
+        // Before a job is begun that could not go on.
+        let (settings, _) = inner.current_settings(&scope.application).await?;
+        settings.replacing(&self.from, &self.to)?;
         probe(inner, scope, &self.to).await
     }
 

@@ -24,6 +24,8 @@ use crate::id::{ApplicationName, SecretId};
 pub struct Rotation {
     inner: Arc<Inner>,
     operation: &'static str,
+    /// In whole applications.
+    whole: Arc<dyn Work>,
     work: Arc<dyn Work>,
     scopes: Vec<Scope>,
     options: RotationOptions,
@@ -38,7 +40,8 @@ impl fmt::Debug for Rotation {
 impl Rotation {
     pub(super) fn new(inner: Arc<Inner>, operation: &'static str, work: Arc<dyn Work>) -> Self {
         let applications = inner.config.configured_applications();
-        let this = Self { inner, operation, work, scopes: Vec::new(), options: RotationOptions::default() };
+        let (whole, options) = (Arc::clone(&work), RotationOptions::default());
+        let this = Self { inner, operation, whole, work, scopes: Vec::new(), options };
         this.applications(applications)
     }
 
@@ -52,6 +55,7 @@ impl Rotation {
         let mut applications: Vec<_> = applications.into_iter().collect();
         applications.sort();
         applications.dedup();
+        self.work = Arc::clone(&self.whole);
         self.scopes = applications.into_iter().map(|application| Scope { application, secret: None }).collect();
         self
     }
@@ -236,7 +240,7 @@ impl Rotation {
     ///
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for other rotations: a replaced master key is replaced for an application.
     pub fn secret(mut self, id: &SecretId) -> Result<Self> {
-        self.work = self.work.of_secret(id).ok_or_else(|| {
+        self.work = self.whole.of_secret(id).ok_or_else(|| {
             Error::invalid_input("this rotation is of a whole application: only document keys are rotated by secret")
         })?;
         self.scopes = vec![Scope { application: id.application().clone(), secret: Some(id.clone()) }];

@@ -151,9 +151,13 @@ impl World {
     }
 }
 
-/// Where an application's settings stand.
+/// Where the application's settings stand.
 pub(crate) fn settings_key() -> RecordKey {
-    RecordKey::new(format!("~s~{APP}"), "SETTINGS")
+    settings_key_of(APP)
+}
+
+pub(crate) fn settings_key_of(application: &str) -> RecordKey {
+    RecordKey::new(format!("~s~{application}"), "SETTINGS")
 }
 
 /// Settings as whoever may write to the database makes them: few replacements of short ids.

@@ -204,6 +204,11 @@ fn another_target_is_refused_until_the_job_is_ended_or_given_up() {
     assert_eq!(world.record(&job_key()), job_before);
     assert_eq!(world.record(&settings_key()), settings_before);
     assert_eq!(super::records(&world), records_before);
+    // What could never go on begins no job.
+    let other = rotator.rotate_master_key(&master("third"), &master(MAIN)).application(&app("Other"));
+    world.plant(&super::super::support::settings_key_of("Other"), settings(1, &[(MAIN, NEW)]));
+    assert_eq!(kind(drive(&world, other.run())), ErrorKind::InvalidInput);
+    assert!(wait(rotator.job(&app("Other"))).expect("answered").is_none());
     // The very same goes on.
     drive(&world, rotation(&store).run()).expect("rotated");
     assert_finished(&world);

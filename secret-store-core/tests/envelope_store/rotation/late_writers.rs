@@ -266,6 +266,44 @@ fn writers_contend_on_nothing() {
     assert_eq!(records.races.load(Ordering::SeqCst), 1);
 }
 
+/// Between the read of a record and its commit somebody else writes it, or deletes it: nothing of that is undone.
+#[test]
+fn a_record_that_changes_meanwhile_is_looked_at_again() {
+    let world = World::new();
+    fill(&store(&world));
+    let (writer, moves) = (store(&world), AtomicUsize::new(0));
+    world.keys.hook(move |call| {
+        // Two wraps are these writers' own; by then it is the third move that is under way.
+        let number = if call == KeyCall::Wrap { moves.fetch_add(1, Ordering::SeqCst) } else { usize::MAX };
+        let writer = writer.clone();
+        async move {
+            match number {
+                0 => drop(writer.put(&id("a"), "a4".into()).await.expect("stored")),
+                2 => writer.delete(&id("b")).await.expect("deleted"),
+                _ => {}
+            }
+            Ok(())
+        }
+        .boxed()
+    });
+    let options = RotationOptions::default().with_concurrency(std::num::NonZeroUsize::MIN);
+    let report = drive(&world, rotation(&store(&world)).with_options(options).run()).expect("rotated");
+    world.keys.unhook();
+    assert!(report.is_complete());
+    assert_eq!(under(&world, MAIN), []);
+    let reader = world.builder().unwrap_with([master(NEW)]).build().expect("valid");
+    assert_eq!(wait(reader.get(&id("a"))).expect("opens").text().expect("text"), "a4");
+    assert_eq!(
+        wait(reader.get_version(&id("a"), super::super::support::version(3))).expect("opens").expose_secret(),
+        b"a3"
+    );
+    assert_eq!(wait(reader.get(&id("b"))).expect_err("deleted").kind(), ErrorKind::NotFound);
+    assert_eq!(
+        wait(reader.get_version(&id("b"), super::super::support::version(3))).expect("opens").expose_secret(),
+        b"b3"
+    );
+}
+
 /// At every call that a rotation makes somebody writes.
 #[test]
 fn busy_writers() {
