@@ -1,6 +1,7 @@
 //! Key provider × persistence → secret store.
 
 mod bounded;
+pub(crate) mod builder;
 pub(crate) mod config;
 mod high_water;
 mod key_cache;
@@ -10,11 +11,12 @@ mod outages;
 mod read;
 mod repair;
 mod reseal;
-mod retry;
+pub(crate) mod retry;
 pub(crate) mod rewrap;
 mod seal;
 pub(crate) mod settings_cache;
 mod state;
+mod tier;
 mod write;
 
 use std::fmt;
@@ -22,7 +24,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use config::{ApplicationConfig, EnvelopeStoreBuilder, HistoryRetention, Legacy, SettingsUse};
+pub use builder::EnvelopeStoreBuilder;
+pub use config::{ApplicationConfig, HistoryRetention, Legacy, SettingsUse};
 pub use seal::ProtectOptions;
 
 use crate::clock::Clock;

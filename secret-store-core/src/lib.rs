@@ -53,6 +53,8 @@
 //! | store and read | [`Application`], [`PutOptions`], [`GetOptions`] |
 //! | configure | [`EnvelopeStoreBuilder`], [`ApplicationConfig`] |
 //! | handle errors | [`Error`], [`ErrorKind`] |
+//! | give each tenant a key of its own | [`TenantKeys`], [`ApplicationConfig::with_tenant`] |
+//! | use several key providers, or move between them | [`KeyRing`], [`EnvelopeStoreBuilder::also_wrap_with`] |
 //! | bring your own storage | [`Persistence`], [`Record`], [`ListQuery`] |
 //! | bring your own keys | [`KeyProvider`], [`KeyEncryptionKey`], [`EncryptionContext`] |
 //! | keep ciphertext elsewhere | [`EnvelopeStore::protect`], [`EnvelopeStore::unprotect`], [`EnvelopeStore::save`] |
@@ -86,12 +88,14 @@ mod id;
 mod key;
 mod key_encryption_key;
 mod key_provider;
+mod key_ring;
 mod persistence;
 mod record;
 pub mod rotation;
 mod secret;
 mod settings;
 mod store;
+mod tenant;
 mod text_map;
 
 pub use application::Application;
@@ -109,6 +113,7 @@ pub use id::{
 pub use key::{DocumentKey, GeneratedKey, WrappedKey};
 pub use key_encryption_key::KeyEncryptionKey;
 pub use key_provider::KeyProvider;
+pub use key_ring::KeyRing;
 pub use persistence::{
     Consistency, Limits, ListQuery, Order, Page, Persistence, Precondition, RecordKey, Revision, Stored, Write,
 };
@@ -116,6 +121,7 @@ pub use record::{MAX_ATTRIBUTES, Record, Value};
 pub use secret::{Metadata, Secret, SecretInfo, SecretValue};
 pub use settings::ApplicationSettings;
 pub use store::{DeleteOptions, GetOptions, ListOptions, PutOptions, SecretStore, SecretStoreExt};
+pub use tenant::{TenantConfig, TenantKeyInfo, TenantKeyState, TenantKeyVersion, TenantKeys, TenantKeysBuilder};
 
 #[cfg(feature = "mock")]
 pub use {key_provider::MockKeyProvider, persistence::MockPersistence, store::MockSecretStore};

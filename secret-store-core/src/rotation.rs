@@ -72,7 +72,7 @@ pub use retirement::{ApplicationRetirement, Retirement, RetirementCheck};
 pub use run::Rotation;
 
 use crate::envelope_store::Inner;
-use crate::envelope_store::config::MAX_COMMIT_TIMEOUT;
+use crate::envelope_store::builder::MAX_COMMIT_TIMEOUT;
 use crate::envelope_store::settings_cache::TRUST;
 use crate::error::{Error, Result};
 use crate::id::{ApplicationName, MasterKeyId};

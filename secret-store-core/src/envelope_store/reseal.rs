@@ -11,8 +11,7 @@ use crate::envelope::protected::attribute::{
 use crate::envelope::{Format, ReadyCipher};
 use crate::error::{Error, Result};
 use crate::id::MasterKeyId;
-use crate::key::WrappedKey;
-use crate::key_provider::may_open_elsewhere;
+use crate::key_provider::Refusals;
 use crate::record::Record;
 use crate::secret::SecretValue;
 
@@ -47,22 +46,24 @@ impl Inner {
         Ok(with_sealed(record, &sealed.to_record()))
     }
 
-    fn key_to_reseal_under<'a>(
-        &'a self,
+    fn key_to_reseal_under(
+        &self,
         protected: &ProtectedSecret,
-        opened_by: &'a MasterKeyId,
-        trusted: &'a Trusted,
-    ) -> Result<&'a MasterKeyId> {
+        opened_by: &MasterKeyId,
+        trusted: &Trusted,
+    ) -> Result<MasterKeyId> {
         let application = protected.id().application();
         let (keys, settings) = (&*self.keys, &*trusted.settings);
-        let Ok(configured) = self.config.wrapping_key(application, None, keys) else {
-            return self.config.wrapping_key(application, Some(opened_by), keys);
-        };
-        let further = self.config.further_keys(application, keys)?;
-        let opened = self.config.in_use(opened_by, settings, keys)?;
-        for usual in std::iter::once(configured).chain(further) {
-            if self.config.in_use(usual, settings, keys)? == opened {
-                return Ok(configured);
+        if self.config.application(application)?.tenant.is_some() {
+            return self.config.wrapping_key(application, None, keys);
+        }
+        if let Ok(configured) = self.config.wrapping_key(application, None, keys) {
+            let opened = self.config.in_use(opened_by, settings, keys)?;
+            let further = self.config.further_keys(application, keys)?;
+            for usual in std::iter::once(&configured).chain(&further) {
+                if self.config.in_use(usual, settings, keys)? == opened {
+                    return Ok(configured);
+                }
             }
         }
         self.config.wrapping_key(application, Some(opened_by), keys)
@@ -71,28 +72,29 @@ impl Inner {
     /// Opens a stored value past the cache of keys, which belongs to the readers. Answers the master key that did it, too.
     async fn open_uncached<'a>(&self, protected: &'a ProtectedSecret) -> Result<(SecretValue, &'a MasterKeyId)> {
         let (id, sealed) = (protected.id(), protected.sealed()?);
-        self.config.check_format(id.application(), sealed.format())?;
+        let application = self.config.application(id.application())?;
+        application.check_format(sealed.format())?;
         let aad = ValueAad::new(&self.config.store_id, id, protected.version(), protected.encoded_metadata());
         let context = match sealed.format() {
             Format::Zero => EncryptionContext::legacy(),
             Format::One => aad.key_context(),
         };
-        let is_allowed =
-            |wrapped: &&WrappedKey| self.config.check_unwrapping_key(wrapped.master_key_id(), &*self.keys).is_ok();
-        let mut failure: Option<Error> = None;
-        for wrapped in protected.all_wraps().filter(is_allowed) {
+        let mut refusals = Refusals::default();
+        let mut nobody = None;
+        for wrapped in protected.all_wraps() {
+            if let Err(error) = application.check_unwrapping_key(wrapped.master_key_id(), &self.config, &*self.keys) {
+                nobody.get_or_insert(error);
+                continue;
+            }
             match self.keys.unwrap_key(wrapped, &context).await {
                 Ok(key) => {
                     let value = ReadyCipher::new(sealed.format(), &key)?.open(&sealed, &aad)?;
                     return Ok((value, wrapped.master_key_id()));
                 }
-                Err(error) if !may_open_elsewhere(error.kind()) => return Err(error),
-                // What may pass says more than what will not.
-                Err(error) if error.is_retryable() => failure = Some(error),
-                Err(error) => drop(failure.get_or_insert(error)),
+                Err(error) => refusals.add(error)?,
             }
         }
-        Err(failure.unwrap_or_else(|| Error::key_not_allowed(protected.wrapped_key().master_key_id())))
+        Err(refusals.into_error(|| nobody.unwrap_or_else(Error::integrity)))
     }
 }
 

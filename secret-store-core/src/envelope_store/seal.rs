@@ -50,9 +50,9 @@ impl ProtectOptions {
 pub(super) struct Draft<'a> {
     pub(super) id: &'a SecretId,
     pub(super) value: &'a SecretValue,
-    pub(super) master_key_id: &'a MasterKeyId,
+    pub(super) master_key_id: MasterKeyId,
     /// May hold `master_key_id` too.
-    pub(super) further_keys: &'a [MasterKeyId],
+    pub(super) further_keys: Vec<MasterKeyId>,
     pub(super) metadata: Option<Vec<u8>>,
     pub(super) format: Format,
 }
@@ -82,8 +82,8 @@ impl Inner {
     ) -> Result<Draft<'a>> {
         id.check_writable()?;
         self.check_value_bytes(value.len())?;
-        let application = self.config.application(id.application());
-        let format = if application.legacy == Legacy::ReadWrite { Format::Zero } else { Format::One };
+        let legacy = self.config.application(id.application())?.legacy;
+        let format = if legacy == Legacy::ReadWrite { Format::Zero } else { Format::One };
         let metadata = metadata::encode(&options.metadata, options.idempotency_token.as_deref())?;
         if format == Format::Zero && metadata.is_some() {
             return Err(Error::new(
@@ -133,11 +133,12 @@ impl Inner {
     ) -> Result<ProtectedSecret> {
         let aad = ValueAad::new(&self.config.store_id, draft.id, version, draft.metadata.as_deref());
         let context = aad.key_context();
-        let generated = self.generate_in_use(draft.master_key_id, &trusted.settings, &context).await?;
-        let wraps = match draft.further_keys {
-            [] => None,
-            // Boxed, so that the usual put carries no room for it.
-            _ => Box::pin(self.wrap_further(draft, trusted, &generated, &context)).await?,
+        let generated = self.generate_in_use(&draft.master_key_id, &trusted.settings, &context).await?;
+        // Boxed, so that the usual put carries no room for it.
+        let wraps = if draft.further_keys.is_empty() {
+            None
+        } else {
+            Box::pin(self.wrap_further(draft, trusted, &generated, &context)).await?
         };
         let (value, nonce) = format::seal::<Aes256Gcm>(generated.document_key, &aad, draft.value.expose_secret())?;
         let (id, metadata, now) = (draft.id.clone(), draft.metadata.clone(), self.clock.now());
@@ -174,9 +175,9 @@ impl Inner {
         context: &EncryptionContext,
     ) -> Result<Option<Arc<Wraps>>> {
         let settings = &*trusted.settings;
-        let named = self.config.in_use(draft.master_key_id, settings, &*self.keys)?;
+        let named = self.config.in_use(&draft.master_key_id, settings, &*self.keys)?;
         let mut further: Vec<&MasterKeyId> = Vec::with_capacity(draft.further_keys.len());
-        for id in draft.further_keys {
+        for id in &draft.further_keys {
             let id = self.config.in_use(id, settings, &*self.keys)?;
             if id != named && id != generated.wrapped.master_key_id() && !further.contains(&id) {
                 further.push(id);
@@ -209,7 +210,7 @@ impl Inner {
     pub(super) async fn seal_format_0(&self, draft: &Draft<'_>, trusted: &Trusted) -> Result<ProtectedSecret> {
         check_floor(trusted.floor)?;
         let context = EncryptionContext::legacy();
-        let generated = self.generate_in_use(draft.master_key_id, &trusted.settings, &context).await?;
+        let generated = self.generate_in_use(&draft.master_key_id, &trusted.settings, &context).await?;
         let (value, iv) = legacy::seal(generated.document_key, draft.value.expose_secret())?;
         let version = SecretVersion::UNVERSIONED;
         let protected = ProtectedSecret::new(draft.id.clone(), version, generated.wrapped, &iv, value, None, None);

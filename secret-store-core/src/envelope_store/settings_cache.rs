@@ -69,6 +69,14 @@ pub(super) struct Reading {
     lowest: u64,
 }
 
+/// What a write has of the settings before it asks anybody.
+pub(super) enum Knowledge {
+    /// It may begin with this.
+    Fresh(Trusted),
+    /// The settings must be loaded and handed to the reading.
+    ToRead(Reading),
+}
+
 impl SettingsCache {
     pub(super) fn new() -> Self {
         Self { applications: Cache::new(CAPACITY) }
@@ -147,24 +155,25 @@ impl Reading {
 
 impl Inner {
     /// Whether writes to an application go by its settings.
-    pub(super) fn follows_settings(&self, application: &ApplicationName) -> bool {
-        self.config.settings_use(application) == SettingsUse::Followed
+    fn follows_settings(&self, application: &ApplicationName) -> Result<bool> {
+        Ok(self.config.settings_use(application)? == SettingsUse::Followed)
     }
 
-    /// Settings that a write may begin with and that ask nobody; otherwise what must be loaded and handed to the reading.
-    pub(super) fn known_settings(&self, application: &ApplicationName) -> std::result::Result<Trusted, Reading> {
-        if !self.follows_settings(application) {
-            return Ok(Trusted { settings: Arc::default(), floor: Format::Zero, read_at: None });
+    /// Settings that a write may begin with, where none need be read for that.
+    pub(super) fn known_settings(&self, application: &ApplicationName) -> Result<Knowledge> {
+        if !self.follows_settings(application)? {
+            let configured = Trusted { settings: Arc::default(), floor: Format::Zero, read_at: None };
+            return Ok(Knowledge::Fresh(configured));
         }
-        let fresh = self.settings.fresh(application, &*self.clock);
-        fresh.ok_or_else(|| self.settings.begin(application, &*self.clock))
+        let fresh = self.settings.fresh(application, &*self.clock).map(Knowledge::Fresh);
+        Ok(fresh.unwrap_or_else(|| Knowledge::ToRead(self.settings.begin(application, &*self.clock))))
     }
 
     /// Settings that a write may begin with.
     pub(crate) async fn trusted_settings(&self, application: &ApplicationName) -> Result<Trusted> {
-        match self.known_settings(application) {
-            Ok(trusted) => Ok(trusted),
-            Err(reading) => self.finish_reading(application, reading).await,
+        match self.known_settings(application)? {
+            Knowledge::Fresh(trusted) => Ok(trusted),
+            Knowledge::ToRead(reading) => self.finish_reading(application, reading).await,
         }
     }
 
@@ -196,7 +205,7 @@ impl Inner {
     /// read them keeps to its configuration.
     pub(super) async fn check_settings_floor(&self, application: &ApplicationName) -> Result<()> {
         self.check_seen_floor(application)?;
-        let Err(reading) = self.known_settings(application) else { return Ok(()) };
+        let Knowledge::ToRead(reading) = self.known_settings(application)? else { return Ok(()) };
         let known = Arc::clone(&reading.known);
         let was_denied = lock(&known).denied_at.is_some_and(|denied_at| denied_at.age(&*self.clock) < TRUST);
         if was_denied {

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use super::config::Legacy;
 use super::high_water::Mark;
-use super::settings_cache::Trusted;
+use super::settings_cache::{Knowledge, Trusted};
 use super::{Inner, layout};
 use crate::envelope::protected::{Reservation, stored_version};
 use crate::envelope::wraps::is_same_version;
@@ -123,9 +123,9 @@ impl Inner {
 
     /// Reads what a put of a secret must know: one round trip, also where the application's settings are to be read again.
     pub(super) async fn state_for_put(&self, id: &SecretId) -> Result<(State, Trusted)> {
-        let reading = match self.known_settings(id.application()) {
-            Ok(trusted) => return Ok((self.state(id).await?, trusted)),
-            Err(reading) => reading,
+        let reading = match self.known_settings(id.application())? {
+            Knowledge::Fresh(trusted) => return Ok((self.state(id).await?, trusted)),
+            Knowledge::ToRead(reading) => reading,
         };
         let mark = self.marks.of(id);
         let keys = [layout::current(id), layout::last_version(id), ApplicationSettings::key(id.application())];
@@ -164,7 +164,7 @@ impl Inner {
 
     /// Looks for the history's highest number where it decides the next one: under a format-0 record that is to be numbered.
     async fn with_tail(&self, id: &SecretId, mut state: State) -> Result<State> {
-        let is_numbered = self.config.application(id.application()).legacy != Legacy::ReadWrite;
+        let is_numbered = self.config.application(id.application())?.legacy != Legacy::ReadWrite;
         if is_numbered && state.current_version()? == Some(SecretVersion::UNVERSIONED) {
             state.tail = self.history_tail(id).await?;
         }

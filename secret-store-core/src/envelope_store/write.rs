@@ -59,7 +59,9 @@ impl Inner {
                 Some(state) => (state.clone(), self.trusted_settings(protected.id().application()).await?),
                 None => self.state_for_put(protected.id()).await?,
             };
-            let error = match self.try_save(&state, &trusted, protected).await {
+            // Each time: which version of a tenant's key is active is trusted for a while only.
+            let moved = self.under_active_version(protected).await?;
+            let error = match self.try_save(&state, &trusted, moved.as_ref().unwrap_or(protected)).await {
                 Err(error) if is_race(&error) => error,
                 outcome => return outcome,
             };
@@ -98,7 +100,7 @@ impl Inner {
                 "an earlier version in format 0 cannot become the current record: put its value as a new version",
             ));
         }
-        let legacy = self.config.application(id.application()).legacy;
+        let legacy = self.config.application(id.application())?.legacy;
         match protected.sealed()?.format() {
             Format::Zero if legacy != Legacy::ReadWrite => Err(Error::new(
                 ErrorKind::Unsupported,
@@ -132,7 +134,7 @@ impl Inner {
         if state.depends_on_last()? {
             others.push(Write::check(layout::last_version(id), state.last_unchanged()));
         }
-        others.extend(self.pruned(id, outgoing.as_ref()));
+        others.extend(self.pruned(id, outgoing.as_ref())?);
         match self.commit_with_history(id, state, Some(trusted), put, outgoing.as_ref(), others).await {
             Ok(revision) => {
                 self.marks.raise(id, protected.version());
@@ -151,7 +153,7 @@ impl Inner {
 
     /// What a write moves to the history, unless nothing is kept.
     fn outgoing(&self, id: &SecretId, state: &State) -> Result<Option<Outgoing>> {
-        if self.config.history(id.application()) == HistoryRetention::None {
+        if self.config.history(id.application())? == HistoryRetention::None {
             return Ok(None);
         }
         let (Some(stored), Some(version)) = (&state.current, state.outgoing_version()?) else { return Ok(None) };
@@ -159,11 +161,11 @@ impl Inner {
     }
 
     /// The version that falls out of the retention when another moves in.
-    fn pruned(&self, id: &SecretId, outgoing: Option<&Outgoing>) -> Option<Write> {
-        let HistoryRetention::Versions(kept) = self.config.history(id.application()) else { return None };
-        let number = outgoing?.version.get().checked_sub(kept.get())?;
-        let version = SecretVersion::new(number).ok()?;
-        Some(Write::delete(layout::outgoing(id, version), Precondition::Any))
+    fn pruned(&self, id: &SecretId, outgoing: Option<&Outgoing>) -> Result<Option<Write>> {
+        let HistoryRetention::Versions(kept) = self.config.history(id.application())? else { return Ok(None) };
+        let number = outgoing.and_then(|outgoing| outgoing.version.get().checked_sub(kept.get()));
+        let version = number.and_then(|number| SecretVersion::new(number).ok());
+        Ok(version.map(|version| Write::delete(layout::outgoing(id, version), Precondition::Any)))
     }
 
     /// Commits the main write, the history write after it, and the others. The history slot may hold the very same version already
@@ -299,7 +301,7 @@ impl Inner {
         let outgoing = self.outgoing(id, state)?;
         let record = layout::last_version_record(version);
         let mut others = vec![Write::put(layout::last_version(id), record.clone(), state.last_unchanged())];
-        others.extend(self.pruned(id, outgoing.as_ref()));
+        others.extend(self.pruned(id, outgoing.as_ref())?);
         match self.commit_with_history(id, state, None, main, outgoing.as_ref(), others).await {
             Err(error) if error.kind() == ErrorKind::Unavailable => self.recognise_delete(id, &record, error).await?,
             outcome => drop(outcome?),
@@ -312,7 +314,7 @@ impl Inner {
     /// The number that a delete must not let be used again. Format 0 has none as long as the original writes too, and under names
     /// that only the original could write.
     fn number_to_keep(&self, id: &SecretId, state: &State) -> Result<Option<SecretVersion>> {
-        let shared = self.config.application(id.application()).legacy == Legacy::ReadWrite;
+        let shared = self.config.application(id.application())?.legacy == Legacy::ReadWrite;
         let unnumbered = state.current_version()? == Some(SecretVersion::UNVERSIONED);
         if id.check_writable().is_err() || (unnumbered && shared) {
             return Ok(None);

@@ -39,13 +39,19 @@ impl Work for MasterRotation {
         None
     }
 
-    fn check(&self, inner: &Inner, _: &Scope) -> Result<()> {
+    fn check(&self, inner: &Inner, scope: &Scope) -> Result<()> {
         if self.from == self.to {
             return Err(Error::invalid_input("a master key cannot take its own place: name another one"));
         }
-        inner.config.check_unwrapping_key(&self.from, &*inner.keys)?;
+        if self.from.tenant().is_some() || self.to.tenant().is_some() {
+            return Err(Error::invalid_input(
+                "a tenant's key is no master key: a tenant's key has versions of its own",
+            ));
+        }
+        let application = inner.config.application(&scope.application)?;
+        application.check_unwrapping_key(&self.from, &inner.config, &*inner.keys)?;
         inner.config.check_replacement(&self.to, &*inner.keys)?;
-        inner.config.check_unwrapping_key(&self.to, &*inner.keys)
+        application.check_unwrapping_key(&self.to, &inner.config, &*inner.keys)
     }
 
     async fn probe(&self, inner: &Inner, scope: &Scope) -> Result<()> {
@@ -108,7 +114,7 @@ pub(super) fn readable(inner: &Inner, place: &Place, record: &Record) -> Result<
     };
     let application = place.id.application();
     let format = protected.sealed()?.format();
-    inner.config.check_format(application, format)?;
+    inner.config.application(application)?.check_format(format)?;
     if format == Format::Zero {
         inner.check_seen_floor(application)?;
     }
