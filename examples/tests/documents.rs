@@ -87,6 +87,7 @@ fn the_format_document_shows_the_vectors() {
     for item in [1, 3].map(|number: usize| &items["items"][number]) {
         expected.extend([text(&item["revision"]), item["item"].to_string()]);
     }
+    expected.extend(["settings", "job_master_key", "job_document_keys"].map(|kind| text(&rotation[kind]["record"])));
 
     for bytes in expected {
         assert!(bytes.len() >= 14 && shown.contains(&bytes), "docs/format.md does not show {bytes}");

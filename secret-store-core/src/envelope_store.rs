@@ -1,15 +1,16 @@
 //! Key provider × persistence → secret store.
 
 mod bounded;
-mod builder;
-mod config;
+pub(crate) mod builder;
+pub(crate) mod config;
 mod high_water;
 mod key_cache;
-mod layout;
+pub(crate) mod layout;
 mod open;
 mod outages;
 mod read;
 mod repair;
+mod reseal;
 pub(crate) mod retry;
 pub(crate) mod rewrap;
 mod seal;
@@ -33,6 +34,7 @@ use crate::error::{Error, Result};
 use crate::id::{ApplicationName, MasterKeyId, SecretId};
 use crate::key_provider::KeyProvider;
 use crate::persistence::{Page, Persistence};
+use crate::rotation::Rotator;
 use crate::secret::{Secret, SecretInfo, SecretValue};
 use crate::settings::ApplicationSettings;
 use crate::store::{DeleteOptions, GetOptions, ListOptions, PutOptions, SecretStore};
@@ -70,11 +72,11 @@ pub struct EnvelopeStore {
     inner: Arc<Inner>,
 }
 
-struct Inner {
-    keys: Arc<dyn KeyProvider>,
-    records: Arc<dyn Persistence>,
-    clock: Arc<dyn Clock>,
-    config: Config,
+pub(crate) struct Inner {
+    pub(crate) keys: Arc<dyn KeyProvider>,
+    pub(crate) records: Arc<dyn Persistence>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) config: Config,
     cache: KeyCache,
     marks: HighWaterMarks,
     settings: SettingsCache,
@@ -168,6 +170,12 @@ impl EnvelopeStore {
         let settings =
             self.inner.current_settings(application).await.map_err(|error| error.with_operation("settings"))?;
         Ok(ApplicationSettings::clone(&settings.0))
+    }
+
+    /// Rotates keys: master keys and document keys, resumably and beside running readers and writers.
+    #[must_use]
+    pub fn rotator(&self) -> Rotator {
+        Rotator::new(Arc::clone(&self.inner))
     }
 
     /// Accepts that the database holds older settings of an application than this process has seen, after a restore. What was

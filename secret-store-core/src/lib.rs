@@ -58,6 +58,7 @@
 //! | bring your own storage | [`Persistence`], [`Record`], [`ListQuery`] |
 //! | bring your own keys | [`KeyProvider`], [`KeyEncryptionKey`], [`EncryptionContext`] |
 //! | keep ciphertext elsewhere | [`EnvelopeStore::protect`], [`EnvelopeStore::unprotect`], [`EnvelopeStore::save`] |
+//! | rotate keys, retire one | [`rotation`] |
 //! | come back from a restore | [`EnvelopeStore::accept_rollback`], [`EnvelopeStore::repair`], [`SecretStoreExt::restore`] |
 //! | read the original's records | [`Legacy`], [`Format`] |
 //!
@@ -90,6 +91,7 @@ mod key_provider;
 mod key_ring;
 mod persistence;
 mod record;
+pub mod rotation;
 mod secret;
 mod settings;
 mod store;

@@ -76,7 +76,6 @@ impl ApplicationSettings {
     }
 
     /// The settings after one master key was replaced by another; the same where that is so already.
-    #[cfg_attr(not(any(test, feature = "fuzzing")), expect(dead_code, reason = "for rotations"))]
     pub(crate) fn replacing(&self, from: &MasterKeyId, to: &MasterKeyId) -> Result<Self> {
         if self.replacement(from) == Some(to) {
             return Ok(self.clone());
@@ -99,7 +98,7 @@ impl ApplicationSettings {
     }
 
     /// The settings after the lowest format was raised to 1; the same where that is so already.
-    #[cfg_attr(not(any(test, feature = "fuzzing")), expect(dead_code, reason = "for rotations"))]
+    #[cfg_attr(not(any(test, feature = "fuzzing")), expect(dead_code, reason = "for migrations"))]
     pub(crate) fn with_format_1_alone(&self) -> Result<Self> {
         if self.minimum_format == Format::One {
             return Ok(self.clone());

@@ -15,9 +15,15 @@ use crate::persistence::{Revision, Write};
 impl Inner {
     /// Commits within the configured time; what takes longer is dropped and may have landed.
     pub(crate) async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Option<Revision>>> {
+        self.commit_within(self.config.commit_timeout, writes).await
+    }
+
+    /// Commits within this time.
+    pub(crate) async fn commit_within(&self, limit: Duration, writes: Vec<Write>) -> Result<Vec<Option<Revision>>> {
         let commit = self.records.commit(writes);
-        within(&*self.clock, self.config.commit_timeout, commit).await.unwrap_or_else(|| {
-            Err(Error::new(ErrorKind::Unavailable, "the commit took longer than `commit_timeout`: it may have landed"))
+        within(&*self.clock, limit, commit).await.unwrap_or_else(|| {
+            let message = "the commit took longer than its time (`commit_timeout`): it may have landed";
+            Err(Error::new(ErrorKind::Unavailable, message))
         })
     }
 

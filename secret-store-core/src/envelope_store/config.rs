@@ -124,8 +124,8 @@ impl ApplicationConfig {
 }
 
 #[derive(Debug)]
-pub(super) struct Config {
-    pub(super) store_id: StoreId,
+pub(crate) struct Config {
+    pub(crate) store_id: StoreId,
     pub(super) master_key_id: Option<MasterKeyId>,
     pub(super) also_wrap_with: Vec<MasterKeyId>,
     pub(super) wrap_with: Option<HashSet<MasterKeyId>>,
@@ -136,17 +136,24 @@ pub(super) struct Config {
     pub(super) history: HistoryRetention,
     pub(super) settings: SettingsUse,
     pub(super) value_bytes: usize,
-    pub(super) commit_timeout: Duration,
+    pub(crate) commit_timeout: Duration,
 }
 
 impl Config {
-    pub(super) fn application(&self, name: &ApplicationName) -> Result<Applied<'_>> {
+    pub(crate) fn application(&self, name: &ApplicationName) -> Result<Applied<'_>> {
         let configured = if self.applications.is_empty() { None } else { self.applications.get(name) };
         match (configured, &self.resolver) {
             (Some(configured), _) => Ok(Applied::Configured(configured)),
             (None, None) => Ok(Applied::Configured(&self.other)),
             (None, Some(resolver)) => resolver.resolve(name).map(Applied::Resolved),
         }
+    }
+
+    /// The applications that the configuration names, sorted.
+    pub(crate) fn configured_applications(&self) -> Vec<ApplicationName> {
+        let mut applications: Vec<_> = self.applications.keys().cloned().collect();
+        applications.sort();
+        applications
     }
 
     pub(super) fn history(&self, name: &ApplicationName) -> Result<HistoryRetention> {
@@ -158,7 +165,7 @@ impl Config {
     }
 
     /// The key for a new version, if the allow-list has it: the tenant's, and no other, where the application has a tenant.
-    pub(super) fn wrapping_key(
+    pub(crate) fn wrapping_key(
         &self,
         name: &ApplicationName,
         chosen: Option<&MasterKeyId>,
@@ -180,7 +187,7 @@ impl Config {
 
     /// The key to wrap under: where it was replaced, the one that took its place. That one must stand in an explicit allow-list:
     /// otherwise whoever can write settings could choose among all keys of the provider.
-    pub(super) fn in_use<'a>(
+    pub(crate) fn in_use<'a>(
         &self,
         id: &'a MasterKeyId,
         settings: &'a ApplicationSettings,
@@ -211,7 +218,7 @@ impl Config {
 
     /// The further master keys for a new version, each once, if the allow-list has them all. The one it is wrapped under first may
     /// be among them. None where the application has a tenant.
-    pub(super) fn further_keys(&self, name: &ApplicationName, keys: &dyn KeyProvider) -> Result<Vec<MasterKeyId>> {
+    pub(crate) fn further_keys(&self, name: &ApplicationName, keys: &dyn KeyProvider) -> Result<Vec<MasterKeyId>> {
         let application = self.application(name)?;
         if application.tenant.is_some() {
             return Ok(Vec::new());
@@ -244,7 +251,7 @@ impl Config {
 
 impl ApplicationConfig {
     /// Refuses a format below the application's floor, naming the setting.
-    pub(super) fn check_format(&self, format: Format) -> Result<()> {
+    pub(crate) fn check_format(&self, format: Format) -> Result<()> {
         if format >= self.minimum_format() {
             return Ok(());
         }

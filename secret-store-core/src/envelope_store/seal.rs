@@ -49,11 +49,11 @@ impl ProtectOptions {
 /// Everything about a new version that the caller decides, checked before anything is contacted.
 pub(super) struct Draft<'a> {
     pub(super) id: &'a SecretId,
-    value: &'a SecretValue,
-    master_key_id: MasterKeyId,
+    pub(super) value: &'a SecretValue,
+    pub(super) master_key_id: MasterKeyId,
     /// May hold `master_key_id` too.
-    further_keys: Vec<MasterKeyId>,
-    metadata: Option<Vec<u8>>,
+    pub(super) further_keys: Vec<MasterKeyId>,
+    pub(super) metadata: Option<Vec<u8>>,
     pub(super) format: Format,
 }
 
@@ -149,7 +149,7 @@ impl Inner {
     }
 
     /// A new document key under the master key that is in use in the place of this one.
-    pub(super) async fn generate_in_use(
+    async fn generate_in_use(
         &self,
         id: &MasterKeyId,
         settings: &ApplicationSettings,
@@ -207,7 +207,7 @@ impl Inner {
         self.keys.wrap_key(next, &generated.document_key, context).await.map(Some)
     }
 
-    async fn seal_format_0(&self, draft: &Draft<'_>, trusted: &Trusted) -> Result<ProtectedSecret> {
+    pub(super) async fn seal_format_0(&self, draft: &Draft<'_>, trusted: &Trusted) -> Result<ProtectedSecret> {
         check_floor(trusted.floor)?;
         let context = EncryptionContext::legacy();
         let generated = self.generate_in_use(&draft.master_key_id, &trusted.settings, &context).await?;

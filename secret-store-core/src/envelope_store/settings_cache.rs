@@ -4,13 +4,13 @@
 //! longest time a commit may take after that, nothing that was wrapped under it lands.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use quick_cache::sync::Cache;
 
 use super::Inner;
 use super::config::SettingsUse;
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment};
 use crate::envelope::Format;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ApplicationName;
@@ -23,25 +23,6 @@ pub(crate) const TRUST: Duration = Duration::from_secs(60);
 const REFRESH: Duration = Duration::from_secs(30);
 /// Of how many applications settings are remembered, some 200 bytes each.
 const CAPACITY: usize = 16_384;
-
-/// A moment by both clocks: the monotonic one does not go on while a machine is suspended, the other may be set back.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Moment {
-    monotonic: Duration,
-    time_of_day: SystemTime,
-}
-
-impl Moment {
-    pub(crate) fn now(clock: &dyn Clock) -> Self {
-        Self { monotonic: clock.monotonic(), time_of_day: clock.now() }
-    }
-
-    /// The time since then, by whichever clock says more.
-    pub(crate) fn age(&self, clock: &dyn Clock) -> Duration {
-        let by_day = clock.now().duration_since(self.time_of_day).unwrap_or_default();
-        clock.monotonic().saturating_sub(self.monotonic).max(by_day)
-    }
-}
 
 /// What a write goes by.
 #[derive(Clone, Debug)]
@@ -164,7 +145,7 @@ impl Reading {
         if found.sequence() >= known.settings.sequence() {
             known.floor = Some(known.floor().max(found.minimum_format()));
             known.settings = Arc::new(found);
-            if known.read_at.is_none_or(|read_at| read_at.monotonic <= self.began.monotonic) {
+            if known.read_at.is_none_or(|read_at| self.began.is_since(&read_at)) {
                 known.read_at = Some(self.began);
             }
         }
@@ -216,7 +197,7 @@ impl Inner {
     }
 
     /// Refuses a format-0 record where the settings have raised the floor, by what this process has seen.
-    pub(super) fn check_seen_floor(&self, application: &ApplicationName) -> Result<()> {
+    pub(crate) fn check_seen_floor(&self, application: &ApplicationName) -> Result<()> {
         check_floor(self.settings.floor(application))
     }
 
@@ -242,7 +223,7 @@ impl Inner {
 }
 
 /// Refuses format 0 where the floor is 1.
-pub(super) fn check_floor(floor: Format) -> Result<()> {
+pub(crate) fn check_floor(floor: Format) -> Result<()> {
     match floor {
         Format::Zero => Ok(()),
         Format::One => Err(Error::new(

@@ -10,7 +10,7 @@ use crate::id::{ApplicationName, MasterKeyId, TenantId};
 use crate::key_provider::KeyProvider;
 
 /// What holds for an application: as configured, or as it was resolved just now.
-pub(super) enum Applied<'a> {
+pub(crate) enum Applied<'a> {
     Configured(&'a ApplicationConfig),
     Resolved(Arc<ApplicationConfig>),
 }
@@ -81,7 +81,7 @@ impl ApplicationConfig {
     }
 
     /// Refuses a key that a record names unless the allow-list has it or it is the tenant's. No call is made for this.
-    pub(super) fn check_unwrapping_key(&self, id: &MasterKeyId, store: &Config, keys: &dyn KeyProvider) -> Result<()> {
+    pub(crate) fn check_unwrapping_key(&self, id: &MasterKeyId, store: &Config, keys: &dyn KeyProvider) -> Result<()> {
         self.check_tenant(id)?;
         let list = store.unwrap_with.as_ref().filter(|_| id.tenant().is_none());
         allowed(id, list, keys)

@@ -7,9 +7,9 @@ mod records;
 use std::sync::Arc;
 
 use secret_store_core::{
-    ApplicationConfig, ApplicationName, Consistency, EnvelopeStore, EnvelopeStoreBuilder, Error, ErrorKind, Legacy,
-    MasterKeyId, Persistence, Precondition, Record, RecordKey, Result, SecretId, SecretName, SecretVersion, Stored,
-    Write,
+    ApplicationConfig, ApplicationName, Clock, Consistency, EnvelopeStore, EnvelopeStoreBuilder, Error, ErrorKind,
+    Legacy, MasterKeyId, Persistence, Precondition, Record, RecordKey, Result, SecretId, SecretName, SecretVersion,
+    Stored, Write,
 };
 use secret_store_memory::MemoryPersistence;
 
@@ -125,6 +125,10 @@ impl World {
         self.builder().application(app(APP), config).build().expect("a valid configuration")
     }
 
+    pub(crate) fn clock_seconds(&self) -> u64 {
+        Clock::monotonic(&*self.clock).as_secs()
+    }
+
     pub(crate) fn memory(&self) -> &MemoryPersistence {
         self.records.memory()
     }
@@ -147,9 +151,13 @@ impl World {
     }
 }
 
-/// Where an application's settings stand.
+/// Where the application's settings stand.
 pub(crate) fn settings_key() -> RecordKey {
-    RecordKey::new(format!("~s~{APP}"), "SETTINGS")
+    settings_key_of(APP)
+}
+
+pub(crate) fn settings_key_of(application: &str) -> RecordKey {
+    RecordKey::new(format!("~s~{application}"), "SETTINGS")
 }
 
 /// Settings as whoever may write to the database makes them: few replacements of short ids.
