@@ -16,9 +16,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use secret_store_core::{
-    Application, EnvelopeStore, ErrorKind, MasterKeyId, Result, SecretStoreExt, SecretValue,
-};
+use secret_store_core::{Application, EnvelopeStore, ErrorKind, MasterKeyId, Result, SecretStoreExt, SecretValue};
 use secret_store_rsa_file::{DirectoryPersistence, GenerateOptions, KeyDirectory, RsaKeyProvider, SigningKeyId};
 use tempfile::TempDir;
 use tour::{assignment, refusal};

@@ -4,8 +4,8 @@
 use std::io;
 
 use secret_store_core::{
-    Application, Consistency, EnvelopeStore, Error, ErrorKind, ListOptions, Persistence, Precondition, RecordKey, Result,
-    SecretStoreExt, SecretValue, Value, Write,
+    Application, Consistency, EnvelopeStore, Error, ErrorKind, ListOptions, Persistence, Precondition, RecordKey,
+    Result, SecretValue, Value, Write,
 };
 
 /// A secret of the program's own, so that it changes none of yours.
