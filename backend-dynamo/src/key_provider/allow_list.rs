@@ -9,10 +9,10 @@ use secret_store_core::MasterKeyId;
 
 /// One key in one region, and the client for it.
 #[derive(Clone)]
-pub(super) struct Replica {
-    pub(super) arn: MasterKeyId,
-    pub(super) region: Arc<str>,
-    pub(super) client: Client,
+pub(crate) struct Replica {
+    pub(crate) arn: MasterKeyId,
+    pub(crate) region: Arc<str>,
+    pub(crate) client: Client,
 }
 
 /// One key, in every region where it can be called, in the order of preference: never empty.
