@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run -p secret-store-example-dynamo                                  # against stand-ins in the process: no account
 //! cargo run -p secret-store-example-dynamo -- --key alias/prod --table secrets --create-table
+//! cargo run -p secret-store-example-dynamo -- --key alias/prod --table secrets --check
 //! cargo run -p secret-store-example-dynamo -- --key alias/prod --table secrets ApiKey=abc
 //! printf 'ApiKey=abc\n' | cargo run -p secret-store-example-dynamo -- --key alias/prod --table secrets -
 //! ```
@@ -18,33 +19,45 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use secret_store_core::{Application, EnvelopeStore, Result, SecretStoreExt, SecretValue, SystemClock};
+use secret_store_core::{
+    Application, ApplicationName, EnvelopeStore, MasterKeyId, Result, SecretStoreExt, SecretValue, StoreId, SystemClock,
+};
+use secret_store_dynamo::check::RoleCheck;
 use secret_store_dynamo::{
-    Connection, DynamoPersistence, KmsKeyProvider, Protection, TableOptions, check_table, create_table,
+    Connection, DynamoPersistence, KmsKeyProvider, KmsKeyProviderBuilder, Protection, TableOptions, create_table,
 };
 use secret_store_dynamo_emulator::{DynamoDbEmulator, FaultProxy, KmsEmulator, REGION};
 
-/// Stores secrets in DynamoDB under a KMS key, and reads them back.
+/// What the example's records belong to.
+const STORE: &str = "quickstart";
+
+/// Stores secrets in DynamoDB under a KMS key, reads them back, and shows versions, a restore and a refusal.
 ///
-/// Without `--key` and `--table` everything happens in stand-ins within this process.
+/// Without --key and --table everything happens in stand-ins within this process: no account is needed. With them, region and
+/// credentials are those of the AWS command line: environment, profile, SSO, instance role.
 #[derive(Debug, Parser)]
+#[command(name = "dynamo")]
 struct Arguments {
-    /// The KMS key: ARN, key id or alias, such as alias/prod.
+    /// KMS key: its ARN, its id or an alias, such as alias/prod
     #[arg(long, requires = "table")]
     key: Option<String>,
-    /// The DynamoDB table.
+    /// DynamoDB table
     #[arg(long, requires = "key")]
     table: Option<String>,
-    /// The application's name, which is the partition.
-    #[arg(long, default_value = "Quickstart.Local")]
+    /// Name of the application, which is the partition of its secrets
+    #[arg(long, value_name = "NAME", default_value = "Quickstart.Local")]
     application: String,
-    /// Another endpoint for both services than the region's own.
-    #[arg(long, requires = "key")]
+    /// Endpoint of both services, instead of the region's own
+    #[arg(long, value_name = "URL", requires = "key")]
     endpoint: Option<String>,
-    /// Makes the table first.
+    /// Create the table first
     #[arg(long, requires = "table")]
     create_table: bool,
-    /// NAME=VALUE, or - to read such lines from standard input, where other processes do not see them.
+    /// Only tell what the credentials may and may not do
+    #[arg(long)]
+    check: bool,
+    /// Secrets to store, as NAME=VALUE; - reads such lines from standard input, where other processes do not see them
+    #[arg(value_name = "NAME=VALUE")]
     secrets: Vec<String>,
 }
 
@@ -67,7 +80,13 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> std::result::Result<(), Box<dyn StdError>> {
     let secrets = secrets(&arguments.secrets, io::stdin().lock())?;
     let aws = Aws::open(&arguments).await?;
-    aws.prepare_table(arguments.create_table).await?;
+    if arguments.create_table || aws.stand_ins.is_some() {
+        aws.create_table().await?;
+    }
+    aws.check(&arguments.application).await?;
+    if arguments.check {
+        return Ok(());
+    }
     let (writer, reader) = (aws.app(&arguments.application).await?, aws.app(&arguments.application).await?);
     tour::run(&writer, &reader, &aws.records()?, &secrets).await?;
     match aws.stand_ins {
@@ -115,24 +134,33 @@ impl Aws {
         Self { connection, key, table: "secrets".to_owned(), stand_ins: Some(stand_ins) }
     }
 
-    /// Makes the table where that is wanted, and says what is wrong with it.
-    async fn prepare_table(&self, create: bool) -> Result<()> {
-        let client = self.connection.dynamodb()?;
-        if create || self.stand_ins.is_some() {
-            let options = match self.stand_ins {
-                // The stand-in has no backups.
-                Some(_) => TableOptions::default().with_point_in_time_recovery(Protection::Off),
-                None => TableOptions::default(),
-            };
-            create_table(&client, &self.table, &options, &SystemClock).await?;
-            println!("  table {}: new", self.table);
-        }
-        if self.stand_ins.is_none() {
-            for problem in check_table(&client, &self.table).await? {
-                println!("  table {}: {problem}", self.table);
-            }
+    async fn create_table(&self) -> Result<()> {
+        let options = match self.stand_ins {
+            // The stand-in has no backups.
+            Some(_) => TableOptions::default().with_point_in_time_recovery(Protection::Off),
+            None => TableOptions::default(),
+        };
+        create_table(&self.connection.dynamodb()?, &self.table, &options, &SystemClock).await?;
+        println!("  table {}: new", self.table);
+        Ok(())
+    }
+
+    /// Tells what these credentials lack, as those who store and those who read need it. Nothing is stored yet.
+    async fn check(&self, application: &str) -> Result<()> {
+        let (store, application) = (StoreId::new(STORE)?, ApplicationName::new(application)?);
+        let roles = [
+            RoleCheck::writer(store.clone(), application.clone()),
+            RoleCheck::reader(store, application).with_history(),
+        ];
+        for role in roles {
+            let role = role.with_keys(self.keys()?).with_master_key(MasterKeyId::new(self.key.as_str())?);
+            println!("\n{}", role.check(&self.records()?).await);
         }
         Ok(())
+    }
+
+    fn keys(&self) -> Result<KmsKeyProviderBuilder> {
+        Ok(KmsKeyProvider::builder(self.connection.kms()?).key(&self.key))
     }
 
     fn records(&self) -> Result<DynamoPersistence> {
@@ -141,9 +169,9 @@ impl Aws {
 
     /// A handle of its own on the application, as another process would open it.
     async fn app(&self, application: &str) -> Result<Application<EnvelopeStore>> {
-        let keys = KmsKeyProvider::builder(self.connection.kms()?).key(&self.key).build().await?;
+        let keys = self.keys()?.build().await?;
         let store = EnvelopeStore::builder(Arc::new(keys), Arc::new(self.records()?));
-        store.store_id("quickstart").master_key(self.key.as_str()).build()?.application(application)
+        store.store_id(STORE).master_key(self.key.as_str()).build()?.application(application)
     }
 }
 
