@@ -1,7 +1,6 @@
 //! Measures get and put against the same requests by the SDK alone, in turns, and writes `benches/aws.md`:
 //! `cargo run --release -p secret-store-benches-aws`. With `-- --quick`, a few times, without writing.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -40,10 +39,7 @@ async fn main() -> std::io::Result<()> {
             let mark = if ratio > AIM { "**" } else { "" };
             let name = operation.name();
             let (alone, with) = (micros(alone), micros(with));
-            drop(writeln!(
-                section,
-                "| {name} | {bytes} B | {times} | {alone:.0} | {with:.0} | {mark}{ratio:.3}{mark} |"
-            ));
+            section += &format!("| {name} | {bytes} B | {times} | {alone:.0} | {with:.0} | {mark}{ratio:.3}{mark} |\n");
         }
     }
     if !quick {

@@ -154,7 +154,7 @@ impl Aws {
         ];
         for role in roles {
             let role = role.with_keys(self.keys()?).with_master_key(MasterKeyId::new(self.key.as_str())?);
-            println!("\n{}", role.check(&self.records()?).await);
+            print!("\n{}", role.check(&self.records()?).await);
         }
         Ok(())
     }
