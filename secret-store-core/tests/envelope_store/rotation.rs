@@ -6,6 +6,7 @@ mod job;
 mod late_writers;
 mod master;
 mod retirement;
+mod tenants;
 mod watching;
 
 use std::collections::BTreeMap;
