@@ -3,6 +3,7 @@
 //! | to | call | what changes |
 //! |---|---|---|
 //! | replace a master key | [`Rotator::rotate_master_key`] | wraps of document keys; values stay as they are, to the byte |
+//! | the same under tenants' keys | [`Rotator::rotate_master_key_of_tenants`] | wraps of tenants' keys; no record of a secret |
 //! | replace a tenant's key | [`Rotator::rotate_tenant_key`] | the same, of the tenant's applications |
 //! | re-encrypt after a compromise | [`Rotator::rotate_document_keys`] | document keys and ciphertexts; versions, metadata and values stay |
 //! | disable a key safely | [`Rotator::check_retirement`] | nothing |
@@ -57,12 +58,14 @@ mod master;
 mod options;
 mod pass;
 mod place;
+mod probe;
 mod report;
 mod retirement;
 mod retry;
 mod run;
 mod settings;
 mod tenant;
+mod tenant_tier;
 mod work;
 
 pub use census::{ApplicationCensus, Census};
@@ -70,8 +73,9 @@ pub use job::{JobState, ReencryptionId, RotationJob, RotationTarget};
 pub use options::{RotationControl, RotationOptions};
 pub use place::Phase;
 pub use report::{ApplicationReport, Finding, Findings, RotationProgress, RotationReport};
-pub use retirement::{ApplicationRetirement, Retirement, RetirementCheck};
+pub use retirement::{ApplicationRetirement, Retirement, RetirementCheck, TenantKeysRetirement};
 pub use run::Rotation;
+pub use tenant_tier::{TenantTierReport, TenantTierRotation};
 
 use crate::envelope_store::Inner;
 use crate::envelope_store::builder::MAX_COMMIT_TIMEOUT;
@@ -118,6 +122,20 @@ impl Rotator {
     pub fn rotate_master_key(&self, from: &MasterKeyId, to: &MasterKeyId) -> Rotation {
         let work = MasterRotation { from: from.clone(), to: to.clone() };
         Rotation::new(Arc::clone(&self.inner), "rotate master key", Arc::new(work))
+    }
+
+    /// Moves the keys of tenants from one master key to another: one call for each version of a tenant's key, retired ones included,
+    /// and one conditional write. No record of a secret is touched, and nothing waits.
+    ///
+    /// First give `TenantKeys` another master key everywhere: a process that is configured with the old one makes new versions
+    /// under it. [`check_retirement`](RetirementCheck::tenants) finds those.
+    pub fn rotate_master_key_of_tenants(
+        &self,
+        keys: &TenantKeys,
+        from: &MasterKeyId,
+        to: &MasterKeyId,
+    ) -> TenantTierRotation {
+        TenantTierRotation::new(keys.clone(), from.clone(), to.clone())
     }
 
     /// Seals values under new document keys, as the same versions with the same metadata: after a document key, or a key that

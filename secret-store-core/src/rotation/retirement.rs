@@ -14,7 +14,7 @@ use crate::envelope::protected::ProtectedSecret;
 use crate::envelope_store::Inner;
 use crate::error::{Error, Result};
 use crate::id::{ApplicationName, MasterKeyId, TenantId};
-use crate::persistence::Consistency;
+use crate::persistence::{Consistency, RecordKey};
 use crate::tenant::{TenantKeyVersion, TenantKeys};
 
 /// A check to be run; [`Rotator::check_retirement`](super::Rotator::check_retirement) makes it.
@@ -24,6 +24,7 @@ pub struct RetirementCheck {
     inner: Arc<Inner>,
     key: RetiringKey,
     applications: Vec<ApplicationName>,
+    tenants: Option<(TenantKeys, Vec<TenantId>)>,
     options: RotationOptions,
 }
 
@@ -71,14 +72,31 @@ pub struct Retirement {
     pub version: Option<TenantKeyVersion>,
     /// Application by application.
     pub applications: Vec<ApplicationRetirement>,
+    /// The keys of the tenants that were named.
+    pub tenant_keys: TenantKeysRetirement,
+}
+
+/// What of tenants' keys stands between a master key and its retirement.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct TenantKeysRetirement {
+    /// Versions of tenants' keys that were looked at.
+    pub versions: u64,
+    /// Those that are under the master key.
+    pub needed_by: Findings,
+    /// Those that cannot be read, so that it cannot be said what they need.
+    pub unreadable: Findings,
 }
 
 impl Retirement {
-    /// Whether none of the applications that were checked needs the key: it may be disabled. Delete it only when no backup is
-    /// left that needs it.
+    /// Whether none of the applications and tenants that were checked needs the key: it may be disabled. Delete it only when no
+    /// backup is left that needs it.
     #[must_use]
     pub fn is_proven(&self) -> bool {
+        let of_tenants = &self.tenant_keys;
         self.applications.iter().all(ApplicationRetirement::is_proven)
+            && of_tenants.needed_by.is_empty()
+            && of_tenants.unreadable.is_empty()
     }
 }
 
@@ -91,13 +109,14 @@ impl std::fmt::Debug for RetirementCheck {
 impl RetirementCheck {
     pub(super) fn new(inner: Arc<Inner>, key: MasterKeyId) -> Self {
         let applications = inner.config.configured_applications();
-        Self { inner, key: RetiringKey::Master(key), applications, options: RotationOptions::default() }
+        let key = RetiringKey::Master(key);
+        Self { inner, key, applications, tenants: None, options: RotationOptions::default() }
     }
 
     pub(super) fn of_tenant(inner: Arc<Inner>, keys: TenantKeys, tenant: TenantId, version: TenantKeyVersion) -> Self {
         let applications = inner.config.configured_applications_of(&tenant);
         let key = RetiringKey::Tenant { keys, tenant, version };
-        Self { inner, key, applications, options: RotationOptions::default() }
+        Self { inner, key, applications, tenants: None, options: RotationOptions::default() }
     }
 
     /// Checks this application alone, in the place of those that the store's configuration names.
@@ -108,6 +127,13 @@ impl RetirementCheck {
     /// Checks these applications, in the place of those that the store's configuration names.
     pub fn applications(mut self, applications: impl IntoIterator<Item = ApplicationName>) -> Self {
         self.applications = applications.into_iter().collect();
+        self
+    }
+
+    /// Checks the keys of these tenants too: whether any version of them is under the master key. There is no listing of all
+    /// tenants: the caller must know them.
+    pub fn tenants(mut self, keys: &TenantKeys, tenants: impl IntoIterator<Item = TenantId>) -> Self {
+        self.tenants = Some((keys.clone(), tenants.into_iter().collect()));
         self
     }
 
@@ -125,7 +151,7 @@ impl RetirementCheck {
 
     async fn check_all(&mut self) -> Result<Retirement> {
         self.add_applications().await?;
-        if self.applications.is_empty() {
+        if self.applications.is_empty() && self.tenants.is_none() {
             return Err(super::no_application());
         }
         let mut was_replaced = Vec::with_capacity(self.applications.len());
@@ -143,7 +169,28 @@ impl RetirementCheck {
             RetiringKey::Master(_) => None,
             RetiringKey::Tenant { version, .. } => Some(*version),
         };
-        Ok(Retirement { key: self.named(), version, applications })
+        let tenant_keys = self.check_tenants().await?;
+        Ok(Retirement { key: self.named(), version, applications, tenant_keys })
+    }
+
+    async fn check_tenants(&self) -> Result<TenantKeysRetirement> {
+        let mut found = TenantKeysRetirement::default();
+        let (Some((keys, tenants)), RetiringKey::Master(master)) = (&self.tenants, &self.key) else { return Ok(found) };
+        for tenant in tenants {
+            for (sort, info) in keys.each_version(tenant).await? {
+                let place = RecordKey::new(keys.partition(tenant), sort);
+                found.versions += 1;
+                match info {
+                    Ok(info) if info.master_key_id.as_ref() == Some(master) => {
+                        let reason = format!("version {} of the key of tenant {tenant} is under it", info.version);
+                        found.needed_by.push(Finding { kind: None, reason, ..Finding::foreign(place) });
+                    }
+                    Ok(_) => {}
+                    Err(error) => found.unreadable.push(Finding::of_key(place, &error)),
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// All that the tenant's records name.

@@ -6,6 +6,7 @@ mod job;
 mod late_writers;
 mod master;
 mod retirement;
+mod tenant_tier;
 mod tenants;
 mod watching;
 
