@@ -86,6 +86,10 @@ fn the_format_document_shows_the_vectors() {
         ["settings", "job_master_key", "job_tenant_key", "job_document_keys"]
             .map(|kind| text(&rotation[kind]["record"])),
     );
+    let items = parse("backend-dynamo/tests/vectors/items.json");
+    for item in [1, 3].map(|number: usize| &items["items"][number]) {
+        expected.extend([text(&item["revision"]), item["item"].to_string()]);
+    }
 
     for bytes in expected {
         assert!(bytes.len() >= 14 && shown.contains(&bytes), "docs/format.md does not show {bytes}");

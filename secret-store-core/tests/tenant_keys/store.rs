@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use secret_store_core::{
     ApplicationConfig, ApplicationName, EnvelopeStore, Error, ErrorKind, KeyProvider, Legacy, ProtectOptions,
-    ProtectedSecret, PutOptions, RecordKey, SecretId, SecretStore, SecretStoreExt, TenantConfig, TenantId, TenantKeys,
-    WrappedKey,
+    ProtectedSecret, PutOptions, Record, RecordKey, SecretId, SecretStore, SecretStoreExt, TenantConfig, TenantId,
+    TenantKeys, WrappedKey,
 };
 
 use super::support::{
@@ -293,4 +293,28 @@ fn the_tier_is_shared_by_whoever_shares_the_keys() {
     assert_eq!(owner.as_str(), ACME);
     let options = secret_store_core::GetOptions::default();
     assert!(wait(stores[1].get_with(&id("Db"), options)).is_ok());
+}
+
+/// Settings replace master keys and never the key of a tenant: forged ones deny.
+#[test]
+fn forged_settings_move_no_tenant() {
+    let world = World::new();
+    let store = two_tenants(&world, &world.keys());
+    let at = RecordKey::new(format!("~s~{APP}"), "SETTINGS");
+    let settings = |from: &str, to: &str| {
+        let mut map = minicbor::Encoder::new(Vec::new());
+        let pair = map.map(1).and_then(|map| map.str(from)).and_then(|map| map.str(to));
+        pair.expect("a Vec takes every byte");
+        Record::new().with("Replaced", map.into_writer().into()).with("Sequence", 1.into())
+    };
+    let asked = world.asked.count();
+    for (from, to) in [(key_of(ACME), key_of(OTHER)), (key_of(ACME), master(MAIN)), (master(MAIN), key_of(OTHER))] {
+        world.plant(&at, settings(from.as_str(), to.as_str()));
+        assert_eq!(kind(wait(store.put(&id("Db"), "v".into()))), ErrorKind::Integrity, "{from} to {to}");
+    }
+    assert_eq!(world.asked.count(), asked, "nobody was asked");
+    assert!(world.stored(&current(&id("Db"))).is_none());
+    // A master key that was replaced is not the tenant tier's business.
+    world.plant(&at, settings(MAIN, SECOND));
+    assert_eq!(wait(store.put(&id("Db"), "v".into())).expect("stored").master_key_id, key_of(ACME));
 }

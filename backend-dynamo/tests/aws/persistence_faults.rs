@@ -17,7 +17,7 @@ const ATTEMPT: Duration = Duration::from_millis(600);
 /// Three attempts and the pauses between them, for each of the calls of one operation.
 const BOUND: Duration = Duration::from_secs(15);
 
-pub(crate) const FAULTS: [Fault; 14] = [
+pub(crate) const FAULTS: [Fault; 15] = [
     Fault::Throttled,
     Fault::CapacityExceeded,
     Fault::ServerError,
@@ -32,14 +32,15 @@ pub(crate) const FAULTS: [Fault; 14] = [
     Fault::Stale,
     Fault::ExpiredCredentials,
     Fault::Denied,
+    Fault::KeyDisabled,
 ];
 
-/// The kind of error that a fault of one call gives when nothing repeats the call; `None` where it passes.
+/// The kind of error that a fault of one call of DynamoDB gives when nothing repeats the call; `None` where it passes.
 pub(crate) fn kind_of(fault: &Fault) -> Option<ErrorKind> {
     match fault {
         Fault::Throttled | Fault::CapacityExceeded | Fault::BareTooMany => Some(ErrorKind::Throttled),
         Fault::ExpiredCredentials | Fault::Denied => Some(ErrorKind::PermissionDenied),
-        Fault::Partial | Fault::Stale => None,
+        Fault::Partial | Fault::Stale | Fault::KeyDisabled => None,
         Fault::Conflict => Some(ErrorKind::Contention),
         _ => Some(ErrorKind::Unavailable),
     }

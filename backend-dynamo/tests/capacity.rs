@@ -10,7 +10,7 @@ use secret_store_dynamo_emulator::DynamoDbEmulator;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 
 const TABLE: &str = "Secrets";
 const APPLICATION: &str = "YourApp.Production";
@@ -23,20 +23,23 @@ fn record(text: &str) -> secret_store_core::Record {
     secret_store_core::Record::new().with("Text", Value::from(text))
 }
 
-/// What was told: (operation, capacity units).
+/// What was told: (operation, table, capacity units).
 #[derive(Clone, Default)]
-struct Told(Arc<Mutex<Vec<(String, f64)>>>);
+struct Told(Arc<Mutex<Vec<(String, String, f64)>>>);
 
 #[derive(Default)]
 struct Fields {
     operation: Option<String>,
+    table: Option<String>,
     units: Option<f64>,
 }
 
 impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "operation" {
-            self.operation = Some(value.to_owned());
+        match field.name() {
+            "operation" => self.operation = Some(value.to_owned()),
+            "table" => self.table = Some(value.to_owned()),
+            _ => {}
         }
     }
 
@@ -69,8 +72,9 @@ impl Subscriber for Told {
     fn event(&self, event: &Event<'_>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        if let (Some(operation), Some(units)) = (fields.operation, fields.units) {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push((operation, units));
+        if let (Some(operation), Some(table), Some(units)) = (fields.operation, fields.table, fields.units) {
+            assert_eq!(*event.metadata().level(), Level::DEBUG);
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push((operation, table, units));
         }
     }
 
@@ -98,5 +102,5 @@ async fn every_operation_tells_what_it_consumed() {
     let told = told.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let expected =
         [("TransactWriteItems", 2.0), ("PutItem", 1.0), ("GetItem", 1.0), ("BatchGetItem", 1.0), ("Query", 0.5)];
-    assert_eq!(told, expected.map(|(operation, units)| (operation.to_owned(), units)));
+    assert_eq!(told, expected.map(|(operation, units)| (operation.to_owned(), TABLE.to_owned(), units)));
 }

@@ -17,18 +17,17 @@ const WRITERS: usize = 64;
 /// All at once; each with a store of its own, as processes have.
 async fn write_all(table: &Table, precondition: &Precondition) -> Vec<Result<SecretInfo, ErrorKind>> {
     let start = Arc::new(tokio::sync::Barrier::new(WRITERS));
-    let writers: Vec<_> = (0..WRITERS)
-        .map(|number| {
-            let store = table.store(table.proxied(Patience::default()));
-            let options = PutOptions::default().with_precondition(precondition.clone());
-            let start = Arc::clone(&start);
-            tokio::spawn(async move {
-                start.wait().await;
-                let value = value(&format!("writer {number}"));
-                store.put_with(&id("Contended"), value, options).await.map_err(|error| error.kind())
-            })
-        })
-        .collect();
+    let mut writers = Vec::with_capacity(WRITERS);
+    for number in 0..WRITERS {
+        let store = table.store(Patience::default()).await;
+        let options = PutOptions::default().with_precondition(precondition.clone());
+        let start = Arc::clone(&start);
+        writers.push(tokio::spawn(async move {
+            start.wait().await;
+            let value = value(&format!("writer {number}"));
+            store.put_with(&id("Contended"), value, options).await.map_err(|error| error.kind())
+        }));
+    }
     let mut outcomes = Vec::with_capacity(WRITERS);
     for writer in writers {
         outcomes.push(writer.await.expect("a writer does not panic"));
@@ -57,13 +56,13 @@ async fn without_a_precondition_every_writer_makes_a_version_of_its_own() {
         outcomes.into_iter().map(|outcome| outcome.expect("every put lands").version.get()).collect();
     assert_eq!(versions, (1..=WRITERS as u64).collect());
     let expected = (0..WRITERS).map(|number| format!("writer {number}")).collect();
-    assert_eq!(values(&table.store(table.direct())).await, expected, "no value is lost");
+    assert_eq!(values(&table.direct_store().await).await, expected, "no value is lost");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_a_precondition_one_writer_wins_each_version() {
     let table = Table::new().await;
-    let store = table.store(table.direct());
+    let store = table.direct_store().await;
     let mut precondition = Precondition::Absent;
     for version in 1..=3 {
         let outcomes = write_all(&table, &precondition).await;

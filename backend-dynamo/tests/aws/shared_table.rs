@@ -1,21 +1,23 @@
-//! One table for the original Secret Store and for us.
+//! One table and one master key for the original Secret Store and for us. Its document keys are raw ciphertexts of KMS, made
+//! without an encryption context.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::cipher::{AES_128, DecryptionContext, PaddedBlockDecryptingKey, UnboundCipherKey};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secret_store_core::{
-    ApplicationConfig, ApplicationName, Consistency, DocumentKey, EncryptionContext, EnvelopeStore, ErrorKind,
-    KeyProvider, Legacy, Persistence, Precondition, PutOptions, RecordKey, SecretId, SecretStore, SecretStoreExt,
-    Value, Write,
+    ApplicationConfig, ApplicationName, Consistency, EnvelopeStore, ErrorKind, Legacy, Persistence, Precondition,
+    PutOptions, RecordKey, SecretId, SecretStore, SecretStoreExt, Value, Write,
 };
-use secret_store_dynamo_emulator::{Fault, Patience};
+use secret_store_dynamo::KmsKeyProvider;
+use secret_store_dynamo_emulator::{Fault, Patience, REGION};
 
-use crate::support::{APPLICATION, Item, Table, id, key, master_key, text, value};
+use crate::support::{APPLICATION, Item, Table, id, key, text, value};
 
 const SIX: [&str; 6] = [
     "ApplicationName",
@@ -30,11 +32,11 @@ fn bytes(bytes: impl Into<Vec<u8>>) -> AttributeValue {
     AttributeValue::B(Blob::new(bytes))
 }
 
-fn item(application: &str, name: &str, document_key: &[u8], iv: &[u8], value: &[u8]) -> Item {
+fn item(place: [&str; 2], master_key: &str, document_key: &[u8], iv: &[u8], value: &[u8]) -> Item {
     Item::from([
-        ("ApplicationName".to_owned(), text(application)),
-        ("SecretName".to_owned(), text(name)),
-        ("MasterKeyId".to_owned(), text(master_key().as_str())),
+        ("ApplicationName".to_owned(), text(place[0])),
+        ("SecretName".to_owned(), text(place[1])),
+        ("MasterKeyId".to_owned(), text(master_key)),
         ("ProtectedDocumentKey".to_owned(), bytes(document_key)),
         ("InitialisationVector".to_owned(), bytes(iv)),
         ("ProtectedSecretValue".to_owned(), bytes(value)),
@@ -43,21 +45,32 @@ fn item(application: &str, name: &str, document_key: &[u8], iv: &[u8], value: &[
 
 /// An item with the attributes of the original's, which nobody can open.
 pub(crate) fn original(application: &str, name: &str, number: u8) -> Item {
-    item(application, name, &[number; 184], &[number; 16], &[number; 32])
+    item([application, name], "alias/original", &[number; 184], &[number; 16], &[number; 32])
 }
 
 fn names(item: &Item) -> BTreeSet<&str> {
     item.keys().map(String::as_str).collect()
 }
 
-fn legacy_store(table: &Table, legacy: Legacy) -> EnvelopeStore {
+const ALIAS: &str = "alias/original";
+
+/// The original stores whatever its master key was called in its configuration.
+async fn legacy_store(table: &Table, legacy: Legacy) -> EnvelopeStore {
+    table.kms.set_alias(ALIAS, table.master_key.as_str());
+    let client = Patience::default().kms_client(REGION, &table.proxy.url());
+    let keys = KmsKeyProvider::builder(client).key(table.master_key.as_str()).key(ALIAS).build().await;
     let application = ApplicationName::new(APPLICATION).expect("a valid name");
-    let builder = table.builder(table.proxied(Patience::default()));
+    let builder = table.builder(keys.expect("both exist"), table.proxied(Patience::default()));
     let config = ApplicationConfig::default().with_legacy(legacy);
     builder.application(application, config).build().expect("a complete configuration")
 }
 
-/// The values that the original's own code sealed, under document keys that stand there as raw wraps.
+/// A client of the original's: nothing of ours is in between.
+fn kms(table: &Table) -> aws_sdk_kms::Client {
+    Patience::default().kms_client(REGION, &table.kms.url())
+}
+
+/// The values that the original's own code sealed, under document keys that stand there as raw ciphertexts.
 async fn write_as_the_original_does(table: &Table) -> Vec<(SecretId, Vec<u8>)> {
     let vectors: serde_json::Value =
         serde_json::from_str(include_str!("../../../backend-rsa-file/tests/vectors/secretstore-legacy.json"))
@@ -66,17 +79,31 @@ async fn write_as_the_original_does(table: &Table) -> Vec<(SecretId, Vec<u8>)> {
         STANDARD.decode(vector[name].as_str().expect("a text")).expect("base64")
     };
     let mut expected = Vec::new();
-    for vector in vectors["written"].as_array().expect("a list") {
+    for (number, vector) in vectors["written"].as_array().expect("a list").iter().enumerate() {
         let name = format!("Original-{}", vector["id"].as_str().expect("a text"));
-        let document_key = DocumentKey::from_bytes(&field(vector, "expected_data_key")).expect("a key");
-        let wrapped =
-            table.keys.wrap_key(&master_key(), &document_key, &EncryptionContext::legacy()).await.expect("a wrap");
+        let document_key = aws_sdk_kms::primitives::Blob::new(field(vector, "expected_data_key"));
+        let request = kms(table).encrypt().key_id(table.master_key.as_str()).plaintext(document_key);
+        let blob = request.send().await.expect("encrypted").ciphertext_blob.expect("a ciphertext").into_inner();
         let (iv, sealed) = (field(vector, "InitialisationVector"), field(vector, "ProtectedSecretValue"));
-        table.put_raw(item(APPLICATION, &name, wrapped.as_bytes(), &iv, &sealed)).await;
+        let master_key = if number % 2 == 0 { ALIAS } else { table.master_key.as_str() };
+        table.put_raw(item([APPLICATION, &name], master_key, &blob, &iv, &sealed)).await;
         expected.push((id(&name), field(vector, "expected_plaintext_base64")));
     }
     expected.sort_by(|(a, _), (b, _)| a.name().as_str().cmp(b.name().as_str()));
     expected
+}
+
+/// As the original reads: `Decrypt` with the blob alone, then AES-128 in CBC mode with PKCS #7 padding.
+async fn read_as_the_original_does(table: &Table, item: &Item) -> Vec<u8> {
+    let blob = |name: &str| item[name].as_b().expect("bytes").as_ref().to_vec();
+    let request =
+        kms(table).decrypt().ciphertext_blob(aws_sdk_kms::primitives::Blob::new(blob("ProtectedDocumentKey")));
+    let document_key = request.send().await.expect("decrypted").plaintext.expect("a key").into_inner();
+    let key = UnboundCipherKey::new(&AES_128, &document_key).expect("16 bytes");
+    let iv: [u8; 16] = blob("InitialisationVector").try_into().expect("16 bytes");
+    let mut value = blob("ProtectedSecretValue");
+    let key = PaddedBlockDecryptingKey::cbc_pkcs7(key).expect("a key");
+    key.decrypt(&mut value, DecryptionContext::Iv128(iv.into())).expect("padded").to_vec()
 }
 
 #[tokio::test]
@@ -84,7 +111,7 @@ async fn records_of_the_original_are_read() {
     let table = Table::new().await;
     let expected = write_as_the_original_does(&table).await;
     assert!(expected.len() >= 8, "the vectors are there");
-    let store = legacy_store(&table, Legacy::Read);
+    let store = legacy_store(&table, Legacy::Read).await;
     for (id, plaintext) in &expected {
         let secret = store.get(id).await.unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(secret.expose_secret(), plaintext.as_slice(), "{id}");
@@ -93,14 +120,14 @@ async fn records_of_the_original_are_read() {
     let found: Vec<_> = all.iter().map(|secret| (secret.id().clone(), secret.expose_secret().to_vec())).collect();
     assert_eq!(found, expected);
     // Only where it is configured.
-    let strict = table.store(table.direct());
+    let strict = table.direct_store().await;
     assert_eq!(strict.get(&expected[0].0).await.expect_err("format 0").kind(), ErrorKind::Unsupported);
 }
 
 #[tokio::test]
-async fn ours_in_format_0_have_exactly_the_six_attributes_of_the_original() {
+async fn ours_in_format_0_have_exactly_the_six_attributes_and_the_original_opens_them() {
     let table = Table::new().await;
-    let store = legacy_store(&table, Legacy::ReadWrite);
+    let store = legacy_store(&table, Legacy::ReadWrite).await;
     for written in ["first", "second"] {
         let info = store.put(&id("MainDb"), value(written)).await.expect("a put");
         let stored = table.raw(APPLICATION, "MainDb").await.expect("there");
@@ -113,6 +140,7 @@ async fn ours_in_format_0_have_exactly_the_six_attributes_of_the_original() {
             assert!(right, "{name}: {value:?}");
         }
         assert_eq!(stored["InitialisationVector"].as_b().expect("bytes").as_ref().len(), 16);
+        assert_eq!(read_as_the_original_does(&table, &stored).await, written.as_bytes());
         let secret = store.get(&id("MainDb")).await.expect("a get");
         assert_eq!((secret.text().expect("text"), &secret.info().revision), (written, &info.revision));
     }
@@ -186,7 +214,7 @@ async fn an_update_of_the_original_is_not_overwritten_by_a_store() {
     let table = Table::new().await;
     let (first, _) = write_as_the_original_does(&table).await.swap_remove(0);
     for legacy in [Legacy::Read, Legacy::ReadWrite] {
-        let store = legacy_store(&table, legacy);
+        let store = legacy_store(&table, legacy).await;
         let read = store.get(&first).await.expect("a get").info().revision.clone();
         let theirs = original(APPLICATION, first.name().as_str(), 9);
         let before = table.raw(APPLICATION, first.name().as_str()).await.expect("there");
@@ -203,7 +231,7 @@ async fn an_update_of_the_original_is_not_overwritten_by_a_store() {
 async fn auxiliary_records_keep_out_of_the_partition_of_the_application() {
     let table = Table::new().await;
     write_as_the_original_does(&table).await;
-    let store = legacy_store(&table, Legacy::Read);
+    let store = legacy_store(&table, Legacy::Read).await;
     let all = store.get_all(&ApplicationName::new(APPLICATION).expect("valid")).await.expect("all");
     for secret in &all {
         // Format 1 over format 0: the old one moves to the history.

@@ -1,15 +1,20 @@
 //! Creating the table, and telling what is wrong with it.
 
+use std::time::{Duration, Instant};
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
-use secret_store_core::{ErrorKind, SystemClock};
+use secret_store_core::{Error, ErrorKind, SystemClock};
 use secret_store_dynamo::{Protection, TableOptions, TableProblem, check_table, create_table};
 use secret_store_dynamo_emulator::{DynamoDbEmulator, Fault, FaultProxy, Patience, Response};
 use serde_json::json;
 
+use crate::persistence_faults::{FAULTS, kind_of, patience};
 use crate::support::{once, plain};
 
 const TABLE: &str = "Secrets";
+/// One request that hangs, and the rest of a busy machine.
+const BOUND: Duration = Duration::from_secs(10);
 const NO_BACKUPS: &str = "com.amazonaws.dynamodb.v20120810#ContinuousBackupsUnavailableException";
 
 fn answer(body: &serde_json::Value) -> Fault {
@@ -173,4 +178,37 @@ async fn an_outage_is_no_missing_table() {
     let client = Patience::default().dynamodb_client(&proxy.url());
     proxy.fail_always(Fault::ServerError);
     assert_eq!(check_table(&client, TABLE).await.expect_err("an outage").kind(), ErrorKind::Unavailable);
+}
+
+/// A table that may be there afterwards, a kind that says what went wrong, and no table that is taken for right and is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_of_creating_and_checking_with_every_fault() {
+    let create = ["CreateTable", "DescribeTable", "UpdateContinuousBackups"];
+    let check = ["DescribeTable", "DescribeContinuousBackups"];
+    for fault in FAULTS {
+        // What neither operation knows passes.
+        let expected = kind_of(&fault).filter(|_| !matches!(fault, Fault::Conflict));
+        for call in 0..create.len() {
+            let (_emulator, proxy, healthy) = behind_a_proxy();
+            let client = patience(&fault, once()).dynamodb_client(&proxy.url());
+            proxy.fail_operation("UpdateContinuousBackups", backups("ENABLED"));
+            proxy.fail_operation("DescribeContinuousBackups", backups("ENABLED"));
+            proxy.fail_call(call, &fault);
+            let began = Instant::now();
+            let outcome = create_table(&client, TABLE, &TableOptions::default(), &SystemClock).await;
+            assert!(began.elapsed() < BOUND, "{call}, {fault:?} took {:?}", began.elapsed());
+            assert_eq!(outcome.as_ref().err().map(Error::kind), expected, "{call}, {fault:?}: {outcome:?}");
+            assert_eq!(proxy.take_operations().last().map(String::as_str), Some(create[outcome.map_or(call, |()| 2)]));
+            let problems = check_table(&healthy, TABLE).await.expect("checked");
+            let may_be_missing = call == 0 && expected.is_some();
+            assert!(problems.is_empty() || may_be_missing && problems == [TableProblem::Missing], "{problems:?}");
+            for (call, action) in check.into_iter().enumerate().filter(|_| problems.is_empty()) {
+                proxy.forget();
+                proxy.fail_call(call, &fault);
+                let outcome = check_table(&client, TABLE).await;
+                assert_eq!(outcome.as_ref().err().map(Error::kind), expected, "{action}, {fault:?}: {outcome:?}");
+                assert!(outcome.unwrap_or_default().is_empty(), "{action}, {fault:?}");
+            }
+        }
+    }
 }
