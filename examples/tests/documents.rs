@@ -82,10 +82,7 @@ fn the_format_document_shows_the_vectors() {
     expected.extend(["document_key", "wrapped"].map(|field| hex_of_base64(&segment[field])));
 
     let rotation = parse("secret-store-core/tests/vectors/rotation.json");
-    expected.extend(
-        ["settings", "job_master_key", "job_tenant_key", "job_document_keys"]
-            .map(|kind| text(&rotation[kind]["record"])),
-    );
+    expected.extend(rotation.as_object().expect("an object").values().filter_map(|kept| kept.get("record")).map(text));
     let items = parse("backend-dynamo/tests/vectors/items.json");
     for item in [1, 3].map(|number: usize| &items["items"][number]) {
         expected.extend([text(&item["revision"]), item["item"].to_string()]);

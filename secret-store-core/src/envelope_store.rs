@@ -6,6 +6,7 @@ pub(crate) mod config;
 mod high_water;
 mod key_cache;
 pub(crate) mod layout;
+mod migrate;
 mod open;
 mod outages;
 mod read;
@@ -172,7 +173,7 @@ impl EnvelopeStore {
         Ok(ApplicationSettings::clone(&settings.0))
     }
 
-    /// Rotates keys: master keys and document keys, resumably and beside running readers and writers.
+    /// Rotates keys and migrates from format 0, resumably and beside running readers and writers.
     #[must_use]
     pub fn rotator(&self) -> Rotator {
         Rotator::new(Arc::clone(&self.inner))

@@ -13,7 +13,8 @@ use crate::id::{MasterKeyId, SecretId, SecretVersion, StoreId, TenantId};
 use crate::key::{DocumentKey, WrappedKey};
 use crate::key_encryption_key::KeyEncryptionKey;
 use crate::persistence::Revision;
-use crate::record::Record;
+use crate::record::{Record, Value};
+use crate::rotation::RotationJob;
 use crate::secret::{Metadata, SecretValue};
 use crate::settings::ApplicationSettings;
 use crate::tenant::TenantKeyVersion;
@@ -67,6 +68,24 @@ pub fn settings_sample() -> Vec<u8> {
     let settings = ApplicationSettings::default().replacing(&key("2024"), &key("2025"));
     let settings = settings.and_then(|settings| settings.replacing(&key("2025"), &key("2026")));
     settings.and_then(|settings| settings.with_format_1_alone()).expect("few").to_record().to_bytes()
+}
+
+/// What a rotation is doing, as the record's bytes.
+pub fn job(bytes: &[u8]) -> bool {
+    let Ok(record) = Record::from_bytes(bytes) else { return false };
+    let Ok(job) = RotationJob::from_record(&record) else { return false };
+    assert_eq!(job.to_record(), record, "a job has one form");
+    assert!(job.fence > 0 && !job.target.to_string().contains(char::is_control), "it can be shown");
+    true
+}
+
+/// What [`job`] accepts.
+#[must_use]
+pub fn job_sample() -> Vec<u8> {
+    let record = Record::new().with("Kind", "migration".into()).with("State", "running".into());
+    let record = record.with("Fence", Value::from(7)).with("Pass", Value::from(2)).with("Changed", Value::from(300));
+    let record = record.with("Owner", Value::from(&[5u8; 16][..])).with("Phase", "current".into());
+    record.with("Cursor", "MainDb".into()).to_bytes()
 }
 
 /// Encoded further wraps.
@@ -233,12 +252,11 @@ pub fn tenant_record_sample() -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Value;
 
     #[test]
     fn samples_are_accepted_and_their_truncations_are_not() {
         type Case = (fn(&[u8]) -> bool, Vec<u8>);
-        let cases: [Case; 9] = [
+        let cases: [Case; 10] = [
             (record, protected_sample().to_bytes()),
             (metadata, protected_sample().bytes("Metadata").expect("has metadata").to_vec()),
             (wraps, wraps_sample()),
@@ -246,6 +264,7 @@ mod tests {
             (format_0, format_0_sample()),
             (key_encryption_key, key_encryption_key_sample()),
             (settings, settings_sample()),
+            (job, job_sample()),
             (tenant_wrap, tenant_wrap_sample()),
             (tenant_record, tenant_record_sample()),
         ];

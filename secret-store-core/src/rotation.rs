@@ -1,4 +1,4 @@
-//! Changing keys over time, beside running readers and writers.
+//! Changing keys and formats over time, beside running readers and writers.
 //!
 //! | to | call | what changes |
 //! |---|---|---|
@@ -7,6 +7,9 @@
 //! | replace a tenant's key | [`Rotator::rotate_tenant_key`] | the same, of the tenant's applications |
 //! | re-encrypt after a compromise | [`Rotator::rotate_document_keys`] | document keys and ciphertexts; versions, metadata and values stay |
 //! | disable a key safely | [`Rotator::check_retirement`] | nothing |
+//! | leave format 0 | [`Rotator::migrate`] | format 0 to format 1, in place; values stay |
+//! | go back to it | [`Rotator::revert_migration`] | current records, to format 0 |
+//! | never go back | [`Rotator::raise_minimum_format`] | the application's settings |
 //!
 //! ```
 //! # async fn example(store: secret_store_core::EnvelopeStore) -> secret_store_core::Result<()> {
@@ -55,6 +58,8 @@ mod document;
 mod job;
 mod lease;
 mod master;
+mod migration;
+mod minimum_format;
 mod options;
 mod pass;
 mod place;
@@ -68,7 +73,7 @@ mod tenant;
 mod tenant_tier;
 mod work;
 
-pub use census::{ApplicationCensus, Census};
+pub use census::{ApplicationCensus, Census, Losses};
 pub use job::{JobState, ReencryptionId, RotationJob, RotationTarget};
 pub use options::{RotationControl, RotationOptions};
 pub use place::Phase;
@@ -86,6 +91,8 @@ use crate::persistence::{Consistency, Precondition, Write};
 use crate::tenant::{TenantKeyVersion, TenantKeys};
 use document::DocumentRotation;
 use master::MasterRotation;
+use migration::{Migration, RevertedMigration};
+use minimum_format::MinimumFormat;
 use tenant::TenantRotation;
 
 /// A dropped commit may be on its way still.
@@ -175,6 +182,46 @@ impl Rotator {
         version: TenantKeyVersion,
     ) -> RetirementCheck {
         RetirementCheck::of_tenant(Arc::clone(&self.inner), keys.clone(), tenant.clone(), version)
+    }
+
+    /// Brings an application's secrets from format 0, the original Secret Store's, to format 1, in place: current ones under the next
+    /// number of their name, earlier versions under the number they have. Values stay; each gets a new document key, wrapped as
+    /// that of a new version would be. The record in format 0 is replaced, not kept: what it lacks in integrity a copy would lack
+    /// too.
+    ///
+    /// For an application whose original *readers* have left, configured [`Legacy::Read`](crate::Legacy::Read) in every process: one
+    /// that is configured `ReadWrite`, and the original itself, cannot be shut out, and leave format 0 where the migration has been
+    /// already. Run it again until nothing is left, then [raise the minimum format](Self::raise_minimum_format).
+    ///
+    /// Format 0 has no integrity: whatever opens is taken, and is authentic from then on. Records under names that only the original
+    /// could write (control characters, more than 900 bytes) are reported: put their values under other names.
+    pub fn migrate(&self, application: &ApplicationName) -> Rotation {
+        Rotation::new(Arc::clone(&self.inner), "migrate", Arc::new(Migration)).application(application)
+    }
+
+    /// Brings an application's current secrets back to format 0, in place, for the original's readers. Values stay.
+    ///
+    /// For an application that is configured [`Legacy::ReadWrite`](crate::Legacy::ReadWrite) in every process again: one that is
+    /// configured `Read` writes format 1. Refused once the minimum format was [raised](Self::raise_minimum_format).
+    ///
+    /// Format 0 has room for a value alone. Lost are the number (a later migration goes on above it), the creation time, metadata with
+    /// idempotency tokens, wraps under further master keys, and the binding of the value to its name: [`dry_run`](Rotation::dry_run)
+    /// [counts](ApplicationCensus::losses) them. Earlier versions stay in the format they are in: the original does not read
+    /// them. The original takes values for UTF-8.
+    pub fn revert_migration(&self, application: &ApplicationName) -> Rotation {
+        let work = Arc::new(RevertedMigration);
+        Rotation::new(Arc::clone(&self.inner), "revert migration", work).application(application)
+    }
+
+    /// Lets an application's settings say that format 0 is refused: by every reader and writer that sees them, whatever its
+    /// configuration allows, for ever. Refused while a single record is in format 0, also a malformed one.
+    ///
+    /// This cannot be taken back. What is put in format 0 while it runs, by a process that is configured
+    /// [`Legacy::ReadWrite`](crate::Legacy::ReadWrite) still, or by the original, is reported and stays unreadable: nobody can tell it from
+    /// a forgery. Afterwards configure [`Legacy::Off`](crate::Legacy::Off), which holds also where somebody deletes the settings.
+    pub fn raise_minimum_format(&self, application: &ApplicationName) -> Rotation {
+        let work = Arc::new(MinimumFormat);
+        Rotation::new(Arc::clone(&self.inner), "raise minimum format", work).application(application)
     }
 
     /// Proves that a master key is needed no more, or lists what needs it.

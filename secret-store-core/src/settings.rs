@@ -98,7 +98,6 @@ impl ApplicationSettings {
     }
 
     /// The settings after the lowest format was raised to 1; the same where that is so already.
-    #[cfg_attr(not(any(test, feature = "fuzzing")), expect(dead_code, reason = "for migrations"))]
     pub(crate) fn with_format_1_alone(&self) -> Result<Self> {
         if self.minimum_format == Format::One {
             return Ok(self.clone());

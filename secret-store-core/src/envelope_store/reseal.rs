@@ -1,4 +1,4 @@
-//! A stored value under a new document key: the same place, version and metadata, other bytes.
+//! A stored value under a new document key: the same place, other bytes.
 
 use super::Inner;
 use super::seal::Draft;
@@ -6,13 +6,13 @@ use super::settings_cache::Trusted;
 use crate::context::{EncryptionContext, ValueAad};
 use crate::envelope::protected::ProtectedSecret;
 use crate::envelope::protected::attribute::{
-    INITIALISATION_VECTOR, MASTER_KEY_ID, PROTECTED_DOCUMENT_KEY, PROTECTED_SECRET_VALUE, WRAPS,
+    INITIALISATION_VECTOR, MASTER_KEY_ID, PROTECTED_DOCUMENT_KEY, PROTECTED_SECRET_VALUE, VERSION, WRAPS,
 };
 use crate::envelope::{Format, ReadyCipher};
 use crate::error::{Error, Result};
-use crate::id::MasterKeyId;
+use crate::id::{MasterKeyId, SecretVersion};
 use crate::key_provider::Refusals;
-use crate::record::Record;
+use crate::record::{Record, Value};
 use crate::secret::SecretValue;
 
 impl Inner {
@@ -27,10 +27,21 @@ impl Inner {
     ///
     /// As reads and puts.
     pub(crate) async fn resealed(&self, protected: &ProtectedSecret, record: &Record) -> Result<Record> {
+        self.resealed_as(protected, record, protected.format()?, protected.version()).await
+    }
+
+    /// As [`resealed`](Self::resealed), in this format and under this number. Format 0 has room for nothing but a value: of another
+    /// format's record it leaves the six attributes.
+    pub(crate) async fn resealed_as(
+        &self,
+        protected: &ProtectedSecret,
+        record: &Record,
+        format: Format,
+        version: SecretVersion,
+    ) -> Result<Record> {
         let id = protected.id();
         let (value, opened_by) = self.open_uncached(protected).await?;
         let trusted = self.trusted_settings(id.application()).await?;
-        let format = protected.format()?;
         let draft = Draft {
             id,
             value: &value,
@@ -41,9 +52,17 @@ impl Inner {
         };
         let sealed = match format {
             Format::Zero => self.seal_format_0(&draft, &trusted).await?,
-            Format::One => self.seal_format_1(&draft, protected.version(), &trusted).await?,
+            Format::One => self.seal_format_1(&draft, version, &trusted).await?,
         };
-        Ok(with_sealed(record, &sealed.to_record()))
+        let record = match (protected.format()?, format) {
+            (Format::One, Format::Zero) => sealed.to_record(),
+            (Format::Zero, Format::One) => {
+                with_sealed(record, &sealed.to_record()).with(VERSION, Value::Number(version.get()))
+            }
+            _ => with_sealed(record, &sealed.to_record()),
+        };
+        record.check_size(self.records.limits().record_bytes)?;
+        Ok(record)
     }
 
     fn key_to_reseal_under(

@@ -118,7 +118,7 @@ impl Inner {
     pub(super) async fn seal(&self, draft: &Draft<'_>, state: &State, trusted: &Trusted) -> Result<ProtectedSecret> {
         match draft.format {
             Format::Zero => {
-                state.check_never_in_format_1()?;
+                state.check_not_in_format_1()?;
                 self.seal_format_0(draft, trusted).await
             }
             Format::One => self.seal_format_1(draft, state.next_version()?, trusted).await,

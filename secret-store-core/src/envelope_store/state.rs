@@ -39,13 +39,18 @@ impl State {
         Self { current, last, tail: SecretVersion::UNVERSIONED }
     }
 
+    /// With the highest number in the history.
+    pub(super) fn with_tail(self, tail: SecretVersion) -> Self {
+        Self { tail, ..self }
+    }
+
     /// The number of the current record, if there is one; 0 in format 0.
     pub(super) fn current_version(&self) -> Result<Option<SecretVersion>> {
         self.current.as_ref().map(|stored| stored_version(&stored.record)).transpose()
     }
 
     /// The last-version record's number; 0 where there is none.
-    fn last_version(&self) -> Result<SecretVersion> {
+    pub(super) fn last_version(&self) -> Result<SecretVersion> {
         let last = self.last.as_ref().map(|stored| layout::parse_last_version(&stored.record)).transpose()?;
         Ok(last.unwrap_or(SecretVersion::UNVERSIONED))
     }
@@ -57,6 +62,11 @@ impl State {
             Some(SecretVersion::UNVERSIONED) => Ok(Some(self.last_version()?.max(self.tail).next()?)),
             version => Ok(version),
         }
+    }
+
+    /// The number of the current record; in format 0 the one that it takes now.
+    pub(super) fn number_of_current(&self) -> Result<SecretVersion> {
+        self.outgoing_version()?.ok_or_else(Error::not_found)
     }
 
     /// The number of the next version: above everything that was ever used.
@@ -86,22 +96,24 @@ impl State {
         if precondition.holds(current) { Ok(()) } else { Err(Error::conflict(0, current.cloned())) }
     }
 
-    /// Refuses to put format 0 where format 1 was: the versions of this name would begin again.
-    pub(super) fn check_never_in_format_1(&self) -> Result<()> {
-        if self.last.is_none()
-            && self.current_version()?.unwrap_or(SecretVersion::UNVERSIONED) == SecretVersion::UNVERSIONED
-        {
-            return Ok(());
+    /// Refuses to put format 0 where format 1 was: only a reverted migration goes back, and leaves a current record in format 0.
+    pub(super) fn check_not_in_format_1(&self) -> Result<()> {
+        match self.current_version()? {
+            Some(SecretVersion::UNVERSIONED) => Ok(()),
+            None if self.last.is_none() => Ok(()),
+            _ => Err(Error::new(
+                ErrorKind::Unsupported,
+                "this name has held a secret in format 1: configure the application with `Legacy::Read` to write format 1, \
+                 or revert its migration",
+            )),
         }
-        Err(Error::new(
-            ErrorKind::Unsupported,
-            "this name has held a secret in format 1: configure the application with `Legacy::Read` to write format 1",
-        ))
     }
 
-    /// Whether the state is older than one that was seen before the read began.
-    fn is_older_than(&self, mark: &Mark) -> Result<bool> {
+    /// Whether the state is older than one that was seen before the read began. Where format 0 is written, going back to it is a
+    /// [reverted migration](crate::rotation::Rotator::revert_migration).
+    fn is_older_than(&self, mark: &Mark, legacy: Legacy) -> Result<bool> {
         Ok(match self.current_version()? {
+            Some(SecretVersion::UNVERSIONED) if legacy == Legacy::ReadWrite => false,
             Some(version) => version < mark.lowest(),
             None => self.last_version()? < mark.seen,
         })
@@ -144,14 +156,15 @@ impl Inner {
 
     /// A state that is no older than it may be, with what else a write must know.
     async fn judged(&self, id: &SecretId, state: State, mark: &Mark, keys: &[RecordKey; 2]) -> Result<State> {
-        if !state.is_older_than(mark)? {
+        let legacy = self.config.application(id.application())?.legacy;
+        if !state.is_older_than(mark, legacy)? {
             return self.with_tail(id, state).await;
         }
         // The two records may be of different moments. Read in this order, a delete in between cannot look like a rollback.
         let [current, last] = keys;
         let current = self.records.load(current, Consistency::Strong).await?;
         let state = State::new(current, self.records.load(last, Consistency::Strong).await?);
-        if state.is_older_than(mark)? { Err(rollback_detected()) } else { self.with_tail(id, state).await }
+        if state.is_older_than(mark, legacy)? { Err(rollback_detected()) } else { self.with_tail(id, state).await }
     }
 
     /// The state as it is now, if nothing but the wraps of the current record has changed since.

@@ -112,7 +112,7 @@ impl Inner {
 
     fn check_is_next(&self, state: &State, protected: &ProtectedSecret) -> Result<()> {
         let is_next = if protected.version() == SecretVersion::UNVERSIONED {
-            state.check_never_in_format_1()?;
+            state.check_not_in_format_1()?;
             true
         } else {
             protected.version() >= state.next_version()?

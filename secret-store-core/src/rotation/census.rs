@@ -7,11 +7,12 @@ use super::place::{Found, Phase, Place, Scope};
 use super::report::{Finding, Findings};
 use super::retry::Backoff;
 use super::work::{Judgement, PassKind, Work};
-use crate::envelope::protected::ProtectedSecret;
+use crate::envelope::protected::{ProtectedSecret, attribute};
 use crate::envelope_store::Inner;
 use crate::error::Result;
 use crate::id::{ApplicationName, MasterKeyId};
 use crate::persistence::Stored;
+use crate::record::Record;
 
 /// How many master keys are told apart; no store has so many, and a database could name any number.
 const MAX_KEYS: usize = 256;
@@ -32,6 +33,22 @@ pub struct ApplicationCensus {
     pub neither: Findings,
     /// How many wraps name which master key.
     pub wraps: BTreeMap<MasterKeyId, u64>,
+    /// What the change would lose, where it loses anything: a migration back to format 0.
+    pub losses: Losses,
+}
+
+/// How many records would lose what format 0 has no room for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Losses {
+    /// Their number, and the binding of the value to its name: all that would be changed.
+    pub versions: u64,
+    /// The time they were made.
+    pub creation_times: u64,
+    /// Metadata, or an idempotency token.
+    pub metadata: u64,
+    /// Wraps under further master keys.
+    pub further_wraps: u64,
 }
 
 /// What a rotation would do.
@@ -63,6 +80,7 @@ pub(super) async fn take(
         terminal: 0,
         neither: Findings::default(),
         wraps: BTreeMap::new(),
+        losses: Losses::default(),
     };
     visit(inner, scope, options, |visited| match visited {
         Visited::Secret(place, stored) => census.count(inner, work, &place, &stored),
@@ -79,7 +97,12 @@ impl ApplicationCensus {
     fn count(&mut self, inner: &Inner, work: &dyn Work, place: &Place, stored: &Stored) {
         self.records += 1;
         match work.judge(inner, place, &stored.record, PassKind::Closing) {
-            Judgement::Original => self.original += 1,
+            Judgement::Original => {
+                self.original += 1;
+                if work.loses_what_format_0_lacks() {
+                    self.losses.count(&stored.record);
+                }
+            }
             Judgement::Terminal => self.terminal += 1,
             Judgement::Neither(error) => self.neither.push(Finding::new(place, &error)),
         }
@@ -90,6 +113,16 @@ impl ApplicationCensus {
                 *self.wraps.entry(id.clone()).or_default() += 1;
             }
         }
+    }
+}
+
+impl Losses {
+    fn count(&mut self, record: &Record) {
+        let has = |name| u64::from(record.get(name).is_some());
+        self.versions += has(attribute::VERSION);
+        self.creation_times += has(attribute::CREATED_AT);
+        self.metadata += has(attribute::METADATA);
+        self.further_wraps += has(attribute::WRAPS);
     }
 }
 

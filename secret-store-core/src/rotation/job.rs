@@ -32,6 +32,9 @@ const NAME: &str = "Name";
 const MASTER_KEY: &str = "master-key";
 const TENANT_KEY: &str = "tenant-key";
 const DOCUMENT_KEYS: &str = "document-keys";
+const MIGRATION: &str = "migration";
+const REVERSION: &str = "migration-back";
+const MINIMUM_FORMAT: &str = "minimum-format";
 
 /// What a rotation does. The caller says it, each time anew; a stored job of another target is never taken up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +61,12 @@ pub enum RotationTarget {
         /// Of this secret alone.
         secret: Option<SecretName>,
     },
+    /// Format 0 becomes format 1.
+    Migration,
+    /// Format 1 becomes format 0 again.
+    RevertedMigration,
+    /// Format 0 is refused from now on.
+    MinimumFormat,
 }
 
 impl fmt::Display for RotationTarget {
@@ -69,6 +78,9 @@ impl fmt::Display for RotationTarget {
             }
             Self::DocumentKeys { id, secret: None } => write!(f, "re-encryption {id}"),
             Self::DocumentKeys { id, secret: Some(name) } => write!(f, "re-encryption {id} of {name}"),
+            Self::Migration => f.write_str("migration to format 1"),
+            Self::RevertedMigration => f.write_str("migration back to format 0"),
+            Self::MinimumFormat => f.write_str("raising the minimum format to 1"),
         }
     }
 }
@@ -189,7 +201,7 @@ impl RotationJob {
         self.fence.checked_add(1).ok_or_else(|| Error::too_large("fence of a rotation", u64::MAX, u64::MAX))
     }
 
-    pub(super) fn to_record(&self) -> Record {
+    pub(crate) fn to_record(&self) -> Record {
         let mut record = Record::with_capacity(11);
         record.set(CHANGED, Value::Number(self.changed));
         if let Some(after) = &self.position.after {
@@ -214,6 +226,9 @@ impl RotationJob {
                 }
                 DOCUMENT_KEYS
             }
+            RotationTarget::Migration => MIGRATION,
+            RotationTarget::RevertedMigration => REVERSION,
+            RotationTarget::MinimumFormat => MINIMUM_FORMAT,
         };
         record.set(KIND, Value::from(kind));
         record.set(OWNER, Value::from(&self.owner[..]));
@@ -229,7 +244,7 @@ impl RotationJob {
     ///
     /// [`Unsupported`](ErrorKind::Unsupported) for a kind or an attribute of a later release,
     /// [`Integrity`](ErrorKind::Integrity) for anything else that is malformed.
-    pub(super) fn from_record(record: &Record) -> Result<Self> {
+    pub(crate) fn from_record(record: &Record) -> Result<Self> {
         let known = [KIND, STATE, FENCE, OWNER, PASS, PHASE, CURSOR, CHANGED, FROM, TO, TENANT, VERSION, ID, NAME];
         if record.iter().any(|(name, _)| !known.contains(&name)) {
             return Err(later_release());
@@ -277,6 +292,9 @@ fn target(record: &Record) -> Result<RotationTarget> {
                 secret: secret.map_err(|_| Error::integrity())?,
             })
         }
+        MIGRATION => Ok(RotationTarget::Migration),
+        REVERSION => Ok(RotationTarget::RevertedMigration),
+        MINIMUM_FORMAT => Ok(RotationTarget::MinimumFormat),
         _ => Err(later_release()),
     }
 }

@@ -65,6 +65,11 @@ pub(super) trait Work: Send + Sync {
     /// After the closing pass: refuses where writers may have written originals meanwhile.
     async fn confirm(&self, inner: &Inner, scope: &Scope) -> Result<()>;
 
+    /// Whether it changes format 1 to format 0.
+    fn loses_what_format_0_lacks(&self) -> bool {
+        false
+    }
+
     /// How long after writers were shut out they may still store what they began before.
     fn grace(&self) -> Duration {
         GRACE

@@ -29,6 +29,25 @@ fn of_tenant() -> RotationJob {
     RotationJob { target, state: JobState::Released, position: Position::beginning(), ..sample() }
 }
 
+fn of_formats() -> [RotationJob; 3] {
+    let after = |cursor: &str| Position { phase: Phase::Current, after: Some(cursor.into()) };
+    [
+        RotationJob { target: RotationTarget::Migration, position: after("MainDb"), ..sample() },
+        RotationJob {
+            target: RotationTarget::RevertedMigration,
+            state: JobState::Released,
+            position: Position::beginning(),
+            ..sample()
+        },
+        RotationJob {
+            target: RotationTarget::MinimumFormat,
+            state: JobState::Finished,
+            position: Position::beginning(),
+            ..sample()
+        },
+    ]
+}
+
 fn kind(record: &Record) -> ErrorKind {
     RotationJob::from_record(record).expect_err("refused").kind()
 }
@@ -38,7 +57,11 @@ fn kind(record: &Record) -> ErrorKind {
 fn frozen_bytes() {
     let vectors: serde_json::Value =
         serde_json::from_str(include_str!("../../../tests/vectors/rotation.json")).expect("the vectors parse");
+    let [migration, migration_back, minimum_format] = of_formats();
     for (name, job) in [
+        ("job_migration", migration),
+        ("job_migration_back", migration_back),
+        ("job_minimum_format", minimum_format),
         ("job_master_key", sample()),
         ("job_tenant_key", of_tenant()),
         ("job_document_keys", of_documents(Some("MainDb"))),
@@ -101,6 +124,17 @@ fn every_other_form_is_refused() {
         ("To", Value::from("2026")),
     ] {
         assert_eq!(kind(&of_tenant().to_record().with(name, value)), ErrorKind::Integrity, "{name}");
+    }
+    for job in of_formats() {
+        for (name, value) in [
+            ("From", Value::from("2025")),
+            ("Tenant", Value::from("acme")),
+            ("Id", Value::from(&[9u8; 16][..])),
+            ("Name", Value::from("MainDb")),
+            ("Fence", Value::from(0)),
+        ] {
+            assert_eq!(kind(&job.to_record().with(name, value)), ErrorKind::Integrity, "{name}");
+        }
     }
     for name in ["Changed", "Fence", "From", "Kind", "Owner", "Pass", "Phase", "State", "To"] {
         let mut without = sample().to_record();

@@ -7,9 +7,12 @@ use std::task::{Context, Poll, Waker};
 
 use futures::FutureExt;
 use secret_store_core::rotation::{ReencryptionId, Rotation, RotationOptions, RotationReport};
-use secret_store_core::{EnvelopeStore, Error, ErrorKind, Result, SecretStoreExt};
+use secret_store_core::{EnvelopeStore, Error, ErrorKind, Format, Result, SecretStoreExt};
 
-use super::super::support::{APP, MAIN, Strike, World, app, id, version, wait};
+use super::super::support::{APP, MAIN, Strike, World, app, current, id, version, wait};
+use super::migration::{in_format_0, migration, reader, write_as_the_original};
+use super::migration_back::{reversion, writer};
+use super::minimum_format::raise;
 use super::{SECOND, drive, rotation, store, under};
 
 /// Two secrets, three versions.
@@ -21,10 +24,7 @@ fn few(world: &World) {
 }
 
 fn check_few(world: &World) {
-    let store = store(world);
-    assert_eq!(wait(store.get(&id("a"))).expect("opens").text().expect("text"), "a2");
-    assert_eq!(wait(store.get_version(&id("a"), version(1))).expect("opens").text().expect("text"), "a1");
-    assert_eq!(wait(store.get(&id("b"))).expect("opens").text().expect("text"), "b1");
+    check_values(&store(world));
 }
 
 fn small_pages(rotation: Rotation) -> Rotation {
@@ -78,15 +78,156 @@ fn a_re_encryption_is_killed_anywhere() {
     });
 }
 
+/// One secret of the original's, one that ours has written over, and what ours has written.
+fn few_in_format_0(world: &World) {
+    write_as_the_original(world, "a", "a1");
+    wait(reader(world).put(&id("a"), "a2".into())).expect("stored");
+    write_as_the_original(world, "b", "b1");
+}
+
+/// As after a migration.
+fn few_migrated(world: &World) {
+    few_in_format_0(world);
+    assert!(drive(world, migration(&reader(world)).run()).expect("migrated").is_complete());
+}
+
+/// A migration, the way back, and the raised floor: what they begin with, how they are run, and how they end. Whoever reads in
+/// between allows both formats.
+struct Migrating {
+    begin: fn(&World),
+    rotation: fn(&World) -> Rotation,
+    read: fn(&World) -> EnvelopeStore,
+    is_done: fn(&World),
+}
+
+const MIGRATING: [Migrating; 3] = [
+    Migrating {
+        begin: few_in_format_0,
+        rotation: |world| migration(&reader(world)),
+        read: reader,
+        is_done: |world| {
+            assert_eq!(in_format_0(world), []);
+            check_values(&world.store());
+            assert_eq!(wait(world.store().get(&id("b"))).expect("opens").info().version, version(1));
+        },
+    },
+    Migrating {
+        begin: few_migrated,
+        rotation: |world| reversion(&writer(world)),
+        read: writer,
+        is_done: |world| {
+            assert_eq!(in_format_0(world), [current(&id("a")), current(&id("b"))]);
+            let last = |name| world.record(&super::super::support::last(&id(name))).number("LastVersion");
+            assert_eq!((last("a"), last("b")), (Some(2), Some(1)));
+        },
+    },
+    Migrating {
+        begin: few_migrated,
+        rotation: |world| raise(&reader(world)),
+        read: reader,
+        is_done: |world| {
+            let settings = wait(world.store().settings(&app(APP))).expect("settings");
+            assert_eq!((settings.minimum_format(), settings.sequence()), (Format::One, 1));
+        },
+    },
+];
+
+fn check_values(store: &EnvelopeStore) {
+    assert_eq!(wait(store.get(&id("a"))).expect("opens").text().expect("text"), "a2");
+    assert_eq!(wait(store.get_version(&id("a"), version(1))).expect("opens").text().expect("text"), "a1");
+    assert_eq!(wait(store.get(&id("b"))).expect("opens").text().expect("text"), "b1");
+}
+
+#[test]
+fn a_migration_is_killed_anywhere() {
+    for Migrating { begin, rotation, read, is_done } in MIGRATING {
+        for polls in 0.. {
+            let world = World::new();
+            begin(&world);
+            world.records.suspend();
+            let ended = kill_after(&world, polls, small_pages(rotation(&world)).run());
+            check_values(&read(&world));
+            if !ended {
+                let report = drive(&world, rotation(&world).run()).expect("it goes on");
+                assert!(report.is_complete(), "killed after {polls} polls");
+                check_values(&read(&world));
+            }
+            is_done(&world);
+            if ended {
+                assert!(polls > 60, "there were many places to be killed at: {polls}");
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn any_call_of_a_migration_fails() {
+    for Migrating { begin, rotation, read, is_done } in MIGRATING {
+        for strike in [
+            Strike::Before(ErrorKind::Unavailable),
+            Strike::After(ErrorKind::Unavailable),
+            Strike::Before(ErrorKind::PermissionDenied),
+            Strike::Lost(0),
+        ] {
+            for struck in 0.. {
+                let world = World::new();
+                begin(&world);
+                let (calls, with) = (std::sync::Arc::new(AtomicUsize::new(0)), strike.clone());
+                let counted = calls.clone();
+                world.records.hook(move |_| {
+                    if counted.fetch_add(1, Ordering::SeqCst) == struck { with.clone() } else { Strike::Pass }
+                });
+                to_the_end(|| small_pages(rotation(&world)), &world, || check_values(&read(&world)));
+                let called = calls.load(Ordering::SeqCst);
+                world.records.unhook();
+                is_done(&world);
+                check_values(&read(&world));
+                if called <= struck {
+                    assert!(struck > 15, "there were many calls: {struck}");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn any_key_of_a_migration_fails() {
+    for Migrating { begin, rotation, read, is_done } in &MIGRATING[..2] {
+        for failure in [ErrorKind::Unavailable, ErrorKind::Throttled, ErrorKind::KeyUnavailable, ErrorKind::Integrity] {
+            for struck in 0..8 {
+                let world = World::new();
+                begin(&world);
+                let calls = AtomicUsize::new(0);
+                world.keys.hook(move |_| {
+                    let fails = calls.fetch_add(1, Ordering::SeqCst) == struck;
+                    async move { if fails { Err(Error::new(failure, "the test made this fail")) } else { Ok(()) } }
+                        .boxed()
+                });
+                // The hook would strike readers as well.
+                to_the_end(|| small_pages(rotation(&world)), &world, || {});
+                world.keys.unhook();
+                is_done(&world);
+                check_values(&read(&world));
+            }
+        }
+    }
+}
+
 /// Runs until it ends well, at most three times.
-fn run_to_the_end(world: &World) -> usize {
+fn to_the_end(rotation: impl Fn() -> Rotation, world: &World, meanwhile: impl Fn()) -> usize {
     for runs in 1..=3 {
-        match drive(world, small_pages(rotation(&store(world))).run()) {
+        match drive(world, rotation().run()) {
             Ok(report) if report.is_complete() => return runs,
-            _ => check_few(world),
+            _ => meanwhile(),
         }
     }
     panic!("it does not end");
+}
+
+fn run_to_the_end(world: &World) -> usize {
+    to_the_end(|| small_pages(rotation(&store(world))), world, || check_few(world))
 }
 
 #[test]
