@@ -3,5 +3,6 @@
 mod conformance;
 mod key_ring;
 mod legacy;
+mod migration;
 mod tamper;
 mod vectors;

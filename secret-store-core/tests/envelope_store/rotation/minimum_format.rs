@@ -55,7 +55,8 @@ fn format_0_is_over() {
 #[test]
 fn it_is_refused_while_anything_is_in_format_0() {
     let malformed = Record::new().with(IV, Value::from(&[0u8; 16][..]));
-    let plants: [(&str, &dyn Fn(&World)); 4] = [
+    type Plant<'a> = (&'a str, &'a dyn Fn(&World));
+    let plants: [Plant<'_>; 4] = [
         ("current", &|world| write_as_the_original(world, "one", "v")),
         ("history", &|world| {
             let numbered = original(world, &id("moved"), "v").with("Version", Value::from(7));
