@@ -21,9 +21,14 @@ pub enum Legacy {
     /// Format 1 alone: the format floor is 1.
     #[default]
     Off,
-    /// Format 0 is read; what is written is format 1. For an application whose original readers have left.
+    /// Format 0 is read; what is written is format 1. For an application whose original readers have left: [migrate] it.
+    ///
+    /// [migrate]: crate::rotation::Rotator::migrate
     Read,
-    /// Format 0 is read and written, so that the original reads on. Metadata, idempotency tokens and history are not to be had then.
+    /// Format 0 is read and written, so that the original reads on. Metadata, idempotency tokens and history are not to be had then,
+    /// and format 0 in the place of a format-1 record that was seen before is no rollback but a [reverted] migration.
+    ///
+    /// [reverted]: crate::rotation::Rotator::revert_migration
     ReadWrite,
 }
 

@@ -9,10 +9,11 @@ use futures::future::Shared;
 use secret_store_core::rotation::{JobState, Rotation, RotationTarget};
 use secret_store_core::{
     ApplicationConfig, Consistency, DocumentKey, EncryptionContext, EnvelopeStore, ErrorKind, GeneratedKey,
-    KeyProvider, ListQuery, MasterKeyId, Page, Persistence, ProtectedSecret, RecordKey, Result, Revision, SecretId,
-    SecretStoreExt, Stored, TenantId, TenantKeyVersion, TenantKeys, Value, WrappedKey, Write,
+    KeyProvider, Legacy, ListQuery, MasterKeyId, Page, Persistence, ProtectedSecret, RecordKey, Result, Revision,
+    SecretId, SecretStoreExt, Stored, TenantId, TenantKeyVersion, TenantKeys, Value, WrappedKey, Write,
 };
 
+use super::super::legacy::original;
 use super::super::support::{
     APP, DOCUMENT_KEY, KeyCall, MAIN, MASTER_KEY_ID, Records, World, app, current, id, kind, last, refusal, wait,
 };
@@ -333,4 +334,20 @@ fn an_active_version_that_is_put_back_spoils_the_proof() {
     let refused = refusal(drive(&world, running)).kind();
     assert!(matches!(refused, ErrorKind::RollbackDetected | ErrorKind::Conflict), "{refused:?}");
     assert_eq!(job(&world).state, JobState::Released);
+}
+
+/// Format 0 knows no tenants: what a master key wrapped goes under the tenant's key.
+#[test]
+fn a_migration_goes_to_the_tenant_tier() {
+    let world = World::new();
+    world.plant(&current(&id("a")), original(&world, &id("a"), "a1"));
+    let keys = tenant_keys(&world);
+    let owned = ApplicationConfig::default().with_tenant(acme()).with_legacy(Legacy::Read);
+    let builder = EnvelopeStore::builder(Arc::new(keys), world.records.clone()).store_id("prod");
+    let store = builder.clock(world.clock.clone()).application(app(APP), owned).build().expect("valid");
+    let report = drive(&world, store.rotator().migrate(&app(APP)).run()).expect("migrated");
+    assert_eq!((report.changed(), report.is_complete()), (1, true));
+    assert_eq!(under(&world, 1), [current(&id("a"))]);
+    let (_, strict) = process(&world);
+    assert_eq!(wait(strict.get(&id("a"))).expect("opens").text().expect("text"), "a1");
 }
