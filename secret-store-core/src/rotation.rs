@@ -194,7 +194,9 @@ impl Rotator {
     /// already. Run it again until nothing is left, then [raise the minimum format](Self::raise_minimum_format).
     ///
     /// Format 0 has no integrity: whatever opens is taken, and is authentic from then on. Records under names that only the original
-    /// could write (control characters, more than 900 bytes) are reported: put their values under other names.
+    /// could write (control characters, more than 900 bytes) are reported: put their values under other names. A value whose master
+    /// key is not one that the configuration uses by itself stays under that key: allow it in `wrap_with`, also where a record
+    /// names it by an alias.
     pub fn migrate(&self, application: &ApplicationName) -> Rotation {
         Rotation::new(Arc::clone(&self.inner), "migrate", Arc::new(Migration)).application(application)
     }

@@ -3,16 +3,17 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
+use async_trait::async_trait;
 use aws_lc_rs::cipher::{AES_128, DecryptionContext, PaddedBlockDecryptingKey, UnboundCipherKey};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secret_store_core::{
-    ApplicationConfig, ApplicationName, Consistency, EnvelopeStore, ErrorKind, Legacy, Persistence, Precondition,
-    PutOptions, RecordKey, SecretId, SecretStore, SecretStoreExt, Value, Write,
+    ApplicationConfig, ApplicationName, Clock, Consistency, EnvelopeStore, ErrorKind, Legacy, Persistence,
+    Precondition, PutOptions, RecordKey, SecretId, SecretStore, SecretStoreExt, Value, Write,
 };
 use secret_store_dynamo::KmsKeyProvider;
 use secret_store_dynamo_emulator::{Fault, Patience, REGION};
@@ -54,6 +55,25 @@ fn names(item: &Item) -> BTreeSet<&str> {
 
 const ALIAS: &str = "alias/original";
 
+/// Fifty times as fast as others.
+#[derive(Debug)]
+struct FastClock(Instant);
+
+#[async_trait]
+impl Clock for FastClock {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000) + self.monotonic()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.elapsed() * 50
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration / 50).await;
+    }
+}
+
 /// The original stores whatever its master key was called in its configuration.
 async fn legacy_store(table: &Table, legacy: Legacy) -> EnvelopeStore {
     table.kms.set_alias(ALIAS, table.master_key.as_str());
@@ -61,6 +81,7 @@ async fn legacy_store(table: &Table, legacy: Legacy) -> EnvelopeStore {
     let keys = KmsKeyProvider::builder(client).key(table.master_key.as_str()).key(ALIAS).build().await;
     let application = ApplicationName::new(APPLICATION).expect("a valid name");
     let builder = table.builder(keys.expect("both exist"), table.proxied(Patience::default()));
+    let builder = builder.clock(Arc::new(FastClock(Instant::now())));
     let config = ApplicationConfig::default().with_legacy(legacy);
     builder.application(application, config).build().expect("a complete configuration")
 }
@@ -301,5 +322,33 @@ async fn items_of_a_type_that_no_record_has_are_an_error_and_no_absence() {
         let batch = records.load_many(&keys, Consistency::Strong).await.expect_err(name);
         let list = records.list(&secret_store_core::ListQuery::new(APPLICATION)).await.expect_err(name);
         assert!([load, batch, list].iter().all(|error| error.kind() == ErrorKind::Integrity), "{name}");
+    }
+}
+
+/// The original leaves, and comes back: its items go to format 1 in place and back, on digests one way and on write ids the other.
+#[tokio::test]
+async fn items_of_the_original_go_to_format_1_and_back() {
+    let table = Table::new().await;
+    let expected = write_as_the_original_does(&table).await;
+    let count = expected.len() as u64;
+    let application = ApplicationName::new(APPLICATION).expect("valid");
+    let (reads, writes) = (legacy_store(&table, Legacy::Read).await, legacy_store(&table, Legacy::ReadWrite).await);
+    for round in 1..=2 {
+        let census = reads.rotator().migrate(&application).dry_run().await.expect("counted");
+        assert_eq!(census.original(), count);
+        let report = reads.rotator().migrate(&application).run().await.expect("migrated");
+        assert_eq!((report.changed(), report.is_complete()), (count, true), "{report:?}");
+        let strict = legacy_store(&table, Legacy::Off).await;
+        for (id, plaintext) in &expected {
+            let secret = strict.get(id).await.expect("opens");
+            assert_eq!((secret.expose_secret(), secret.info().version.get()), (&**plaintext, round), "{id}");
+        }
+        let report = writes.rotator().revert_migration(&application).run().await.expect("reverted");
+        assert_eq!((report.changed(), report.is_complete()), (count, true), "{report:?}");
+        for (id, plaintext) in &expected {
+            let stored = table.raw(APPLICATION, id.name().as_str()).await.expect("there");
+            assert_eq!(names(&stored), BTreeSet::from(SIX));
+            assert_eq!(&read_as_the_original_does(&table, &stored).await, plaintext, "{id}");
+        }
     }
 }

@@ -103,7 +103,8 @@ impl Rotation {
     ///
     /// Before anything is written: [`InvalidInput`](crate::ErrorKind::InvalidInput) without an application or for keys that are named
     /// otherwise than in records, [`KeyNotAllowed`](crate::ErrorKind::KeyNotAllowed) for a key outside the configuration's
-    /// allow-lists, and as the new key's holder says.
+    /// allow-lists, [`Unsupported`](crate::ErrorKind::Unsupported) for a migration that the configuration, the settings or remaining records
+    /// in format 0 forbid, and as the new key's holder says.
     /// [`Conflict`](crate::ErrorKind::Conflict) for an unfinished job of another target, a lost lease, or settings that somebody else
     /// changed; [`Contention`](crate::ErrorKind::Contention) where another process is at it. Otherwise as the persistence and the
     /// key provider say, after patience with what may pass. After an error, run it again: it goes on.
