@@ -34,6 +34,7 @@ pub struct Verifier {
     head: Option<Arc<AuditHead>>,
     environment: Option<Arc<str>>,
     application: Option<ApplicationName>,
+    order: Option<(Timestamp, WriterId, u64)>,
     writers: BTreeMap<WriterId, State>,
     index: u64,
     authenticated: u64,
@@ -96,6 +97,8 @@ pub enum FaultKind {
     },
     /// Its writer's entry of this number, or a later one, came before: repeated, or out of order.
     Repeated,
+    /// An entry came before that belongs after it, by [`Verifier::in_order_of_time`].
+    OutOfOrder,
     /// It does not continue the entry before it in its chain: one of the two is not what was written.
     Broken,
     /// The head names another entry of this number.
@@ -122,6 +125,7 @@ impl fmt::Display for Fault {
             FaultKind::Misplaced => f.write_str("in the wrong place"),
             FaultKind::Missing { through } => write!(f, "entries up to number {through} are missing before it"),
             FaultKind::Repeated => f.write_str("repeated or out of order"),
+            FaultKind::OutOfOrder => f.write_str("out of order"),
             FaultKind::Broken => f.write_str("does not continue the one before"),
             FaultKind::NotOfHead => f.write_str("another one than the head names"),
             FaultKind::Cut { through } => write!(f, "the log is cut off, the head names entries up to number {through}"),
@@ -186,6 +190,15 @@ impl Verifier {
     #[must_use]
     pub fn with_application(mut self, application: ApplicationName) -> Self {
         self.application = Some(application);
+        self
+    }
+
+    /// Demands that the entries come in the order in which a [`PersistenceSink`](super::PersistenceSink) keeps them and an
+    /// [`AuditLog`](super::AuditLog) reads them: by time, then writer, then number. Without it only the order of each writer's own
+    /// entries counts; that of different writers says nothing then but what their times say.
+    #[must_use]
+    pub fn in_order_of_time(mut self) -> Self {
+        self.order = Some((Timestamp::EPOCH, WriterId::from_bytes([0; 16]), 0));
         self
     }
 
@@ -270,6 +283,7 @@ impl Verifier {
         if entry.sequence() < expected {
             return self.fault(Some(entry), FaultKind::Repeated);
         }
+        let is_in_order = self.is_in_order(entry);
         let state = self.writers.entry(entry.writer()).or_insert_with(State::new);
         let fault = if entry.sequence() > expected {
             Some((expected, FaultKind::Missing { through: entry.sequence() - 1 }))
@@ -285,8 +299,18 @@ impl Verifier {
         self.open_count = state.count_operation(entry, self.open_count);
         if let Some((sequence, kind)) = fault {
             self.fault_at(Some(entry.writer()), Some(sequence), kind);
+        } else if !is_in_order {
+            self.fault(Some(entry), FaultKind::OutOfOrder);
         }
         self.compare_with_head(entry, is_authenticated);
+    }
+
+    fn is_in_order(&mut self, entry: &AuditEntry) -> bool {
+        let place = (entry.time(), entry.writer(), entry.sequence());
+        let Some(last) = &mut self.order else { return true };
+        let is_after = place > *last;
+        *last = place.max(*last);
+        is_after
     }
 
     fn compare_with_head(&mut self, entry: &AuditEntry, is_authenticated: bool) {
