@@ -87,6 +87,8 @@ mod chain;
 mod codec;
 mod entry;
 mod filter;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod head;
 mod key;
 mod log;

@@ -157,6 +157,8 @@ pub fn key_encryption_key_sample() -> Vec<u8> {
     KeyEncryptionKey::from_bytes(&KEY).wrap_with(&NONCE, &key, &context).expect("wraps")
 }
 
+pub use crate::audit::fuzzing::{audit_entry, audit_entry_sample, audit_head, audit_head_sample};
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,13 +167,15 @@ mod tests {
     #[test]
     fn samples_are_accepted_and_their_truncations_are_not() {
         type Case = (fn(&[u8]) -> bool, Vec<u8>);
-        let cases: [Case; 6] = [
+        let cases: [Case; 8] = [
             (record, protected_sample().to_bytes()),
             (metadata, protected_sample().bytes("Metadata").expect("has metadata").to_vec()),
             (wraps, wraps_sample()),
             (format_1, format_1_sample()),
             (format_0, format_0_sample()),
             (key_encryption_key, key_encryption_key_sample()),
+            (audit_entry, audit_entry_sample()),
+            (audit_head, audit_head_sample()),
         ];
         for (n, (accepts, sample)) in cases.into_iter().enumerate() {
             assert!(accepts(&sample), "sample {n}");

@@ -261,12 +261,13 @@ impl SecretStore for AuditedStore {
     }
 
     async fn put_with(&self, id: &SecretId, value: SecretValue, options: PutOptions) -> Result<SecretInfo> {
-        let put = self.shared.inner.put_with(id, value, options);
+        // Not before it is polled, whatever the inner store does when it is called.
+        let put = async { self.shared.inner.put_with(id, value, options).await };
         self.mutate(Action::Put, id, put, |info| Some(info.version)).await
     }
 
     async fn delete_with(&self, id: &SecretId, options: DeleteOptions) -> Result<()> {
-        let delete = self.shared.inner.delete_with(id, options);
+        let delete = async { self.shared.inner.delete_with(id, options).await };
         self.mutate(Action::Delete, id, delete, |()| None).await
     }
 

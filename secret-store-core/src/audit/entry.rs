@@ -266,6 +266,16 @@ impl AuditEntry {
         Ok((Self(Arc::new(Inner { event, link, hash, mac, bytes: bytes.into() })), is_own_hash))
     }
 
+    /// The bytes of what was parsed.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) fn encoded_again(&self) -> Vec<u8> {
+        let Inner { event, link, hash, mac, .. } = &*self.0;
+        let mut bytes = codec::encode(event, link, mac.as_ref().map(|(id, _)| *id)).to_vec();
+        bytes.extend_from_slice(hash);
+        bytes.extend(mac.iter().flat_map(|(_, mac)| mac));
+        bytes
+    }
+
     /// The entry in its one form; `docs/format.md` has every byte.
     #[must_use]
     pub fn as_bytes(&self) -> &Arc<[u8]> {

@@ -3,7 +3,7 @@
 use super::entry::{Action, AuditEntry, Outcome};
 use super::records;
 use super::timestamp::Timestamp;
-use crate::id::SecretName;
+use crate::id::{ApplicationName, SecretName};
 use crate::persistence::ListQuery;
 
 /// Which entries of a log to read: all by default, and of several conditions those that meet all of them.
@@ -13,6 +13,7 @@ pub struct AuditFilter {
     until: Option<Timestamp>,
     actor: Option<String>,
     request: Option<String>,
+    application: Option<ApplicationName>,
     name: Option<SecretName>,
     action: Option<Action>,
     outcome: Option<Outcome>,
@@ -53,7 +54,14 @@ impl AuditFilter {
         self
     }
 
-    /// Naming this secret.
+    /// About this application's secrets. An [`AuditLog`](super::AuditLog) is read one application at a time anyway.
+    #[must_use]
+    pub fn application(mut self, application: ApplicationName) -> Self {
+        self.application = Some(application);
+        self
+    }
+
+    /// Naming this secret, of whatever application.
     #[must_use]
     pub fn name(mut self, name: SecretName) -> Self {
         self.name = Some(name);
@@ -81,6 +89,7 @@ impl AuditFilter {
             && self.until.is_none_or(|until| entry.time() < until)
             && self.actor.as_deref().is_none_or(|actor| entry.actor() == actor)
             && self.request.as_deref().is_none_or(|request| entry.request_id() == Some(request))
+            && self.application.as_ref().is_none_or(|application| entry.application() == application)
             && self.name.as_ref().is_none_or(|name| entry.secrets().iter().any(|secret| secret.name == *name))
             && self.action.is_none_or(|action| entry.action() == action)
             && self.outcome.is_none_or(|outcome| entry.outcome() == Some(outcome))

@@ -1,9 +1,13 @@
 //! A sink that fails: whatever cannot be recorded is refused, and the chain goes on without a gap when it can again.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use secret_store_core::audit::{AuditSink, FanOut, MockAuditSink, Phase, TracingSink, Verifier};
-use secret_store_core::{Error, ErrorKind, SecretStore, SecretStoreExt};
+use secret_store_core::{
+    ApplicationName, DeleteOptions, Error, ErrorKind, GetOptions, ListOptions, Page, PutOptions, Result, Secret, SecretId,
+    SecretInfo, SecretStore, SecretStoreExt, SecretValue,
+};
 
 use crate::support::{Answer, Sink, audited, builder, bytes, id, key, pushed, secrets, wait};
 
@@ -55,6 +59,77 @@ fn a_failing_sink_refuses_every_operation() {
         });
         let verification = pushed(Verifier::new().with_key(key()), bytes(&sink.entries())).finish();
         assert!(verification.is_intact(), "{kind:?}: {:?}", verification.faults());
+    }
+}
+
+/// Counts the mutations that are begun, and the reads that are made.
+#[derive(Debug)]
+struct Counting {
+    inner: Arc<dyn SecretStore>,
+    reads: AtomicUsize,
+    mutations: AtomicUsize,
+}
+
+macro_rules! counted {
+    ($(fn $name:ident($($argument:ident: $type:ty),*) -> $answer:ty, $counter:ident;)*) => {
+        #[async_trait::async_trait]
+        impl SecretStore for Counting {
+            $(async fn $name(&self, $($argument: $type),*) -> Result<$answer> {
+                self.$counter.fetch_add(1, Ordering::SeqCst);
+                self.inner.$name($($argument),*).await
+            })*
+        }
+    };
+}
+
+counted! {
+    fn get_with(id: &SecretId, options: GetOptions) -> Secret, reads;
+    fn put_with(id: &SecretId, value: SecretValue, options: PutOptions) -> SecretInfo, mutations;
+    fn delete_with(id: &SecretId, options: DeleteOptions) -> (), mutations;
+    fn list_with(application: &ApplicationName, options: ListOptions) -> Page<SecretInfo>, reads;
+    fn history_with(id: &SecretId, options: ListOptions) -> Page<SecretInfo>, reads;
+    fn get_many_with(ids: &[SecretId], options: GetOptions) -> Vec<Secret>, reads;
+    fn get_all_with(application: &ApplicationName, options: GetOptions) -> Vec<Secret>, reads;
+}
+
+/// Nothing is released, no mutation is begun. (A read is made before its entry can say how it ended.) The control is the same
+/// with a sink that takes.
+#[test]
+fn what_a_failing_sink_lets_through_is_counted() {
+    for is_failing in [true, false] {
+        let inner: Arc<dyn SecretStore> = secrets();
+        wait(inner.put(&id("a"), "1".into())).expect("puts");
+        let counting = Arc::new(Counting { inner, reads: AtomicUsize::new(0), mutations: AtomicUsize::new(0) });
+        let sink = Arc::new(Sink::default());
+        if is_failing {
+            sink.answer_ever_after(Answer::Refuses(ErrorKind::Throttled));
+        }
+        let store = builder(Arc::<Counting>::clone(&counting), &sink).key(key()).build().expect("configured");
+        let (mut released, mut errors) = (0, 0);
+        wait(async {
+            let a = id("a");
+            let mut count = |is_ok| if is_ok { released += 1 } else { errors += 1 };
+            for _ in 0..10 {
+                count(store.get(&a).await.is_ok());
+                count(store.get_many(std::slice::from_ref(&a)).await.is_ok());
+                count(store.get_all(a.application()).await.is_ok());
+                count(store.list(a.application()).await.is_ok());
+                count(store.history(&a).await.is_ok());
+                count(store.put(&a, "2".into()).await.is_ok());
+                count(store.restore(&a, crate::support::version(1)).await.is_ok());
+                count(store.delete(&id("b")).await.is_ok());
+            }
+        });
+        let mutations = counting.mutations.load(Ordering::SeqCst);
+        if is_failing {
+            assert_eq!((released, mutations, sink.entries().len()), (0, 0, 0));
+            assert_eq!(errors, 80);
+        } else {
+            // All but the deletes of what is not there; a restore reads and puts.
+            assert_eq!((released, errors, mutations), (70, 10, 30));
+            assert_eq!(sink.entries().len(), 60 + 3 * 20);
+        }
+        assert_eq!(counting.reads.load(Ordering::SeqCst), 60);
     }
 }
 
