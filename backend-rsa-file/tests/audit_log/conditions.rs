@@ -63,12 +63,12 @@ fn foreign_and_shared_files_are_refused_and_left_alone() {
     block_on(JsonLinesSink::open(&log)).expect("makes one");
     assert_eq!(fs::metadata(&log).expect("is there").permissions().mode() & 0o777, 0o600);
     for mode in [0o620, 0o602, 0o666] {
-        fs::set_permissions(&log, PermissionsExt::from_mode(mode)).expect("sets the mode");
+        fs::set_permissions(&log, fs::Permissions::from_mode(mode)).expect("sets the mode");
         let error = open(&log);
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert!(error.to_string().contains("chmod go-w"), "{error}");
     }
-    fs::set_permissions(&log, PermissionsExt::from_mode(0o640)).expect("sets the mode");
+    fs::set_permissions(&log, fs::Permissions::from_mode(0o640)).expect("sets the mode");
     block_on(JsonLinesSink::open(&log)).expect("others may read");
 }
 

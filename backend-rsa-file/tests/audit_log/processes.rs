@@ -27,7 +27,7 @@ fn entry() {
     let task = std::env::var(TASK).expect("started by another test");
     let (operations, log) = task.split_once(' ').expect("a number and a path");
     let store = over(secrets(), Path::new(log));
-    for n in 0..operations.parse().expect("a number") {
+    for n in 0..operations.parse::<usize>().expect("a number") {
         let name = format!("{}-{n}", std::process::id());
         block_on(store.put(&id(&name), "value".into())).expect("puts");
         let mut out = std::io::stdout().lock();

@@ -56,7 +56,9 @@ impl AuditLog {
                 verifier.push_malformed();
                 continue;
             };
+            // What stands in another place says nothing about what should stand before this one.
             if let Ok(entry) = AuditEntry::from_bytes(bytes)
+                && records::key(&entry) == key
                 && entry.sequence() > verifier.expected(&entry.writer())
                 && second_looks < MAX_SECOND_LOOKS
             {

@@ -46,7 +46,8 @@ fn many_threads_make_one_chain_without_a_gap() {
 #[test]
 fn entries_that_come_meanwhile_go_together() {
     let (store, sink) = audited();
-    sink.answer([Answer::TakesAfter(1)]);
+    // Every one of them polls the call.
+    sink.answer([Answer::TakesAfter(1000)]);
     let ids: Vec<_> = (0..250).map(|n| id(&n.to_string())).collect();
     wait(async {
         let answers = join_all(ids.iter().map(|id| store.get(id))).await;

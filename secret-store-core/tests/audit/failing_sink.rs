@@ -136,8 +136,8 @@ fn what_a_failing_sink_lets_through_is_counted() {
 /// The sink fails at its n-th call, for every n of a run, in every way: that operation is refused, no other, and the log is whole.
 #[test]
 fn a_failure_at_each_call_refuses_that_operation_alone() {
-    let answers: Vec<_> = KINDS.iter().map(|(kind, _)| Answer::Refuses(*kind)).chain([Answer::TakesAllBut(0), Answer::Panics]);
-    for answer in answers.collect::<Vec<_>>() {
+    let refusals = KINDS.iter().map(|(kind, _)| Answer::Refuses(*kind));
+    for answer in refusals.chain([Answer::TakesAllBut(0), Answer::Panics]) {
         for at in 0..10 {
             let inner = secrets();
             let sink = Arc::new(Sink::default());

@@ -124,7 +124,7 @@ fn entries_that_come_again_are_there_once() {
 
 #[test]
 fn another_record_in_the_place_of_an_entry_is_not_overwritten() {
-    let (records, log, keys) = kept(3);
+    let (records, log, keys) = kept(10);
     let sink = PersistenceSink::new(Arc::<MemoryPersistence>::clone(&records));
     let other = Record::new().with("Entry", Value::from(&b"other"[..]));
     wait(records.commit(vec![Write::put(keys[0].clone(), other.clone(), Precondition::Any)])).expect("an attacker may");
@@ -154,8 +154,8 @@ fn reading_is_in_the_order_of_time_and_filters() {
         (AuditFilter::new().action(Action::Get).outcome(Outcome::Success), &|entry| {
             entry.action() == Action::Get && entry.outcome() == Some(Outcome::Success)
         }),
-        (AuditFilter::new().actor("user-1").from(from).action(Action::Put), &|entry| {
-            entry.actor() == "user-1" && entry.time() >= from && entry.action() == Action::Put
+        (AuditFilter::new().actor("user-2").from(from).action(Action::Put), &|entry| {
+            entry.actor() == "user-2" && entry.time() >= from && entry.action() == Action::Put
         }),
     ];
     for (filter, is_wanted) in by {

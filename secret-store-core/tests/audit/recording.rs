@@ -179,7 +179,7 @@ fn what_names_many_secrets_becomes_several_entries() {
         let names: Vec<_> = parts.iter().flat_map(|entry| entry.secrets()).map(|secret| &secret.name).collect();
         assert_eq!(names, ids.iter().map(SecretId::name).collect::<Vec<_>>());
     }
-    let failed = entries.iter().filter(|entry| entry.outcome() == Some(Outcome::NotFound));
+    let failed = entries.iter().filter(|entry| entry.outcome() != Some(Outcome::Success));
     assert_eq!(failed.flat_map(|entry| entry.secrets()).filter(|secret| secret.version == Some(version(7))).count(), 50);
 }
 

@@ -15,7 +15,7 @@ use secret_store_core::{
 
 pub(crate) use forge::{Fields, HASH_BYTES, rehashed};
 pub(crate) use futures::executor::block_on as wait;
-pub(crate) use sink::{Answer, Sink};
+pub(crate) use sink::{Answer, Sink, later};
 
 pub(crate) const APP: &str = "YourApp.Production";
 pub(crate) const ENVIRONMENT: &str = "production";
