@@ -198,7 +198,7 @@ fn changed_fields(target: &Target, at: usize) -> Vec<(String, Vec<u8>)> {
             "sequence" | "operation" | "time" | "version" | "count" => {
                 let mut up = entry[range.clone()].to_vec();
                 let mut down = up.clone();
-                *up.last_mut().expect("not empty") += 1;
+                up.last_mut().into_iter().for_each(|last| *last = last.wrapping_add(1));
                 *down.last_mut().expect("not empty") -= u8::from(down.last() > Some(&0));
                 vec![up, down, vec![0; range.len()]]
             }
