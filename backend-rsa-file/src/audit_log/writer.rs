@@ -139,7 +139,10 @@ impl Writer {
             return Err(no_line());
         }
         self.file.truncate(self.end).map_err(failed)?;
-        tracing::warn!(bytes = rest.len(), "the audit log ended with a part of an entry that nobody relied on, which was removed");
+        tracing::warn!(
+            bytes = rest.len(),
+            "the audit log ended with a part of an entry that nobody relied on, which was removed"
+        );
         Ok(())
     }
 
@@ -192,5 +195,8 @@ fn may_have_landed(error: Error) -> Error {
 }
 
 fn no_line() -> Error {
-    Error::new(ErrorKind::Integrity, "the audit log ends in something that is no entry: move it away, or name another file")
+    Error::new(
+        ErrorKind::Integrity,
+        "the audit log ends in something that is no entry: move it away, or name another file",
+    )
 }

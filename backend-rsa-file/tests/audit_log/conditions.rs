@@ -99,7 +99,8 @@ fn a_lock_that_is_not_let_go_is_contention() {
     let (_folder, log) = scratch();
     let options = JsonLinesOptions::default().with_lock_timeout(std::time::Duration::from_millis(20));
     let sink = block_on(JsonLinesSink::open_with(&log, options)).expect("opens");
-    let store = AuditedStore::builder(secrets(), Arc::new(sink)).environment("tests").actor("a").key(crate::key()).build();
+    let store =
+        AuditedStore::builder(secrets(), Arc::new(sink)).environment("tests").actor("a").key(crate::key()).build();
     let store = store.expect("configured");
     let other = fs::File::options().append(true).open(&log).expect("opens");
     other.lock().expect("nobody has it");

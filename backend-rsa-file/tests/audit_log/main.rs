@@ -40,7 +40,12 @@ fn secrets() -> Arc<EnvelopeStore> {
 
 fn over(inner: Arc<dyn SecretStore>, log: &Path) -> AuditedStore {
     let sink = block_on(JsonLinesSink::open(log)).expect("opens");
-    AuditedStore::builder(inner, Arc::new(sink)).environment("tests").actor("service").key(key()).build().expect("configured")
+    AuditedStore::builder(inner, Arc::new(sink))
+        .environment("tests")
+        .actor("service")
+        .key(key())
+        .build()
+        .expect("configured")
 }
 
 fn verify(files: &[&Path], verifier: Verifier) -> Verification {

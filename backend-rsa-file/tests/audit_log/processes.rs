@@ -67,7 +67,8 @@ fn killed_processes_lose_nothing_that_they_acknowledged() {
     }
     assert!(verification.unknown_count() <= KILLS as u64, "one for each process at most");
     let mut out = std::io::stderr();
-    let _ = writeln!(out, "  {KILLS} kills, {} acknowledged, {} unknown, 0 lost", all.len(), verification.unknown_count());
+    let _ =
+        writeln!(out, "  {KILLS} kills, {} acknowledged, {} unknown, 0 lost", all.len(), verification.unknown_count());
 }
 
 #[test]

@@ -27,10 +27,14 @@ fn filters_admit_what_they_say() {
     let by: [(AuditFilter, &dyn Fn(&AuditEntry) -> bool); 6] = [
         (AuditFilter::new().actor("user-2"), &|entry| entry.actor() == "user-2"),
         (AuditFilter::new().application(one()), &|entry| entry.application().as_str() == "One"),
-        (AuditFilter::new().name(SecretName::new("a").expect("valid")), &|entry| entry.secrets()[0].name.as_str() == "a"),
+        (AuditFilter::new().name(SecretName::new("a").expect("valid")), &|entry| {
+            entry.secrets()[0].name.as_str() == "a"
+        }),
         (AuditFilter::new().from(from), &|entry| entry.time() >= from),
         (AuditFilter::new().until(until), &|entry| entry.time() < until),
-        (AuditFilter::new().request_id("request-17").action(Action::Get), &|entry| entry.request_id() == Some("request-17")),
+        (AuditFilter::new().request_id("request-17").action(Action::Get), &|entry| {
+            entry.request_id() == Some("request-17")
+        }),
     ];
     for (filter, is_wanted) in by {
         let expected: Vec<_> = all.iter().filter(|entry| is_wanted(entry)).cloned().collect();

@@ -31,10 +31,13 @@ fn every_change_of_the_file_is_found_in_its_place() {
     for at in 0..lines.len() {
         // The position that shows a missing entry: its writer's next one, else the end.
         let shows = |lines: &[&str]| {
-            let next = lines[at..].iter().position(|line| writer(line) == writer(text.lines().nth(at).expect("a line")));
+            let next =
+                lines[at..].iter().position(|line| writer(line) == writer(text.lines().nth(at).expect("a line")));
             next.map_or(lines.len(), |next| at + next) as u64
         };
-        for (from, to) in [("service", "mallory"), ("\"put\"", "\"delete\""), ("\"a\"", "\"b\""), ("20", "21"), ("{", " {")] {
+        for (from, to) in
+            [("service", "mallory"), ("\"put\"", "\"delete\""), ("\"a\"", "\"b\""), ("20", "21"), ("{", " {")]
+        {
             let changed = lines[at].replacen(from, to, 1);
             let mut all = lines.clone();
             all[at] = &changed;

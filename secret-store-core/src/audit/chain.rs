@@ -176,7 +176,10 @@ impl Chain {
 
 /// A chain goes on under another writer id when another entry stands in its place: a clone of this process wrote it.
 fn displaced() -> Error {
-    Error::new(ErrorKind::Unavailable, "another entry stands in this audit writer's place: try again under a new writer")
+    Error::new(
+        ErrorKind::Unavailable,
+        "another entry stands in this audit writer's place: try again under a new writer",
+    )
 }
 
 impl State {

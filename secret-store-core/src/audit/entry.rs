@@ -170,7 +170,9 @@ impl Label {
         match text.len() {
             0 => Err(Error::invalid_input(format!("{what} is empty: name one"))),
             1..=MAX_LABEL_BYTES => Ok(Self(text.into())),
-            bytes => Err(Error::invalid_input(format!("{what} has {bytes} bytes: at most {MAX_LABEL_BYTES} are allowed"))),
+            bytes => {
+                Err(Error::invalid_input(format!("{what} has {bytes} bytes: at most {MAX_LABEL_BYTES} are allowed")))
+            }
         }
     }
 
@@ -391,7 +393,13 @@ impl AuditEntry {
 impl fmt::Display for AuditEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let event = &self.0.event;
-        write!(f, "{} {} {}", event.time, event.environment.as_str().escape_debug(), event.actor.as_str().escape_debug())?;
+        write!(
+            f,
+            "{} {} {}",
+            event.time,
+            event.environment.as_str().escape_debug(),
+            event.actor.as_str().escape_debug()
+        )?;
         if let Some(request) = &event.request {
             write!(f, " ({})", request.as_str().escape_debug())?;
         }

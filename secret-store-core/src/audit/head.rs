@@ -125,7 +125,9 @@ impl AuditHead {
                 rest
             }
             (HMAC_SHA256, None) => {
-                return Err(Error::invalid_input("the audit head is authenticated: give the key with which it was made"));
+                return Err(Error::invalid_input(
+                    "the audit head is authenticated: give the key with which it was made",
+                ));
             }
             (NO_MAC | HMAC_SHA256, _) => return Err(Error::integrity()),
             _ => return Err(unsupported()),

@@ -37,7 +37,12 @@ impl AuditLog {
     /// Reads an application's entries that a filter admits.
     #[must_use]
     pub fn read(&self, application: &ApplicationName, filter: AuditFilter) -> AuditReader {
-        AuditReader { merge: Merge::new(self, application, &filter), application: application.clone(), filter, key: None }
+        AuditReader {
+            merge: Merge::new(self, application, &filter),
+            application: application.clone(),
+            filter,
+            key: None,
+        }
     }
 
     /// Verifies all of an application's entries, in the order of time. Position 0 is the earliest.
@@ -145,7 +150,8 @@ impl Merge {
     async fn next(&mut self) -> Result<Option<(RecordKey, Stored)>> {
         let records = &*self.records;
         try_join_all(self.cursors.iter_mut().map(|cursor| cursor.fill(records))).await?;
-        let first = self.cursors.iter_mut().filter(|cursor| !cursor.page.is_empty()).min_by_key(|cursor| cursor.front());
+        let first =
+            self.cursors.iter_mut().filter(|cursor| !cursor.page.is_empty()).min_by_key(|cursor| cursor.front());
         Ok(first.and_then(Cursor::take))
     }
 }

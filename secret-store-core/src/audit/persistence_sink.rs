@@ -69,7 +69,10 @@ impl PersistenceSink {
                 None => missing.push(entry),
                 Some(found) if *found.record == records::record(entry) => {}
                 Some(_) => {
-                    return Err(Error::new(ErrorKind::AlreadyExists, "another record stands in the place of an audit entry"));
+                    return Err(Error::new(
+                        ErrorKind::AlreadyExists,
+                        "another record stands in the place of an audit entry",
+                    ));
                 }
             }
         }

@@ -128,7 +128,9 @@ impl fmt::Display for Fault {
             FaultKind::OutOfOrder => f.write_str("out of order"),
             FaultKind::Broken => f.write_str("does not continue the one before"),
             FaultKind::NotOfHead => f.write_str("another one than the head names"),
-            FaultKind::Cut { through } => write!(f, "the log is cut off, the head names entries up to number {through}"),
+            FaultKind::Cut { through } => {
+                write!(f, "the log is cut off, the head names entries up to number {through}")
+            }
         }
     }
 }

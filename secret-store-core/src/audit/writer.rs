@@ -89,7 +89,8 @@ mod tests {
         assert_eq!(WriterId([0xa7; BYTES]).shard(), 0xa);
         let text = "0123456789abcdef0123456789abcdef";
         assert!(text.parse::<WriterId>().is_ok());
-        for refused in ["", &text[1..], &format!("{text}0"), &text.to_uppercase(), &text.replace('f', "g"), &"é".repeat(16)]
+        for refused in
+            ["", &text[1..], &format!("{text}0"), &text.to_uppercase(), &text.replace('f', "g"), &"é".repeat(16)]
         {
             assert!(refused.parse::<WriterId>().is_err(), "{refused}");
         }

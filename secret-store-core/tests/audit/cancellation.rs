@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 
 use futures::task::noop_waker;
 use secret_store_core::audit::{AuditedStore, Phase, Verifier};
-use secret_store_core::{ErrorKind, GetOptions, SecretId, SecretInfo, SecretStore, SecretStoreExt, SecretValue};
 use secret_store_core::{ApplicationName, DeleteOptions, ListOptions, Page, PutOptions, Result, Secret};
+use secret_store_core::{ErrorKind, GetOptions, SecretId, SecretInfo, SecretStore, SecretStoreExt, SecretValue};
 
 use crate::support::{Answer, Sink, audited, builder, bytes, id, key, pushed, secrets, wait};
 

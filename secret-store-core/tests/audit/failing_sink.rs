@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use secret_store_core::audit::{AuditSink, FanOut, MockAuditSink, Phase, TracingSink, Verifier};
 use secret_store_core::{
-    ApplicationName, DeleteOptions, Error, ErrorKind, GetOptions, ListOptions, Page, PutOptions, Result, Secret, SecretId,
-    SecretInfo, SecretStore, SecretStoreExt, SecretValue,
+    ApplicationName, DeleteOptions, Error, ErrorKind, GetOptions, ListOptions, Page, PutOptions, Result, Secret,
+    SecretId, SecretInfo, SecretStore, SecretStoreExt, SecretValue,
 };
 
 use crate::support::{Answer, Sink, audited, builder, bytes, id, key, pushed, secrets, wait};

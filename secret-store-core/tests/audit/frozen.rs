@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use secret_store_core::audit::{Action, AuditEntry, AuditHead, AuditKey, Outcome, Phase, Verifier};
 use secret_store_core::ErrorKind;
+use secret_store_core::audit::{Action, AuditEntry, AuditHead, AuditKey, Outcome, Phase, Verifier};
 use serde_json::Value;
 
 use crate::support::pushed;

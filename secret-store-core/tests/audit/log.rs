@@ -15,7 +15,9 @@ use secret_store_core::{
 };
 use secret_store_memory::MemoryPersistence;
 
-use crate::support::{APP, ENVIRONMENT, SERVICE, Ticking, app, head_of, id, key, name, place, secrets, three_writers, wait};
+use crate::support::{
+    APP, ENVIRONMENT, SERVICE, Ticking, app, head_of, id, key, name, place, secrets, three_writers, wait,
+};
 
 fn over(records: Arc<dyn Persistence>) -> AuditedStore {
     let store = AuditedStore::builder(secrets(), Arc::new(PersistenceSink::new(records)));
@@ -243,7 +245,10 @@ fn every_record_removed_replaced_moved_or_added_to_is_found() {
         assert_eq!((moved.0, moved.3), (0, FaultKind::Misplaced));
         let copied = first(vec![put(&earlier, record(entry.as_bytes()))]).expect("found");
         assert_eq!((copied.0, copied.3), (0, FaultKind::Misplaced));
-        let elsewhere = RecordKey::new(format!("~a{}~{APP}", if keys[at].partition().starts_with("~a0") { 1 } else { 0 }), &**keys[at].sort());
+        let elsewhere = RecordKey::new(
+            format!("~a{}~{APP}", if keys[at].partition().starts_with("~a0") { 1 } else { 0 }),
+            &**keys[at].sort(),
+        );
         let elsewhere = first(vec![delete(at), put(&elsewhere, record(entry.as_bytes()))]).expect("found");
         assert_eq!((elsewhere.0, elsewhere.3), (index, FaultKind::Misplaced));
     }

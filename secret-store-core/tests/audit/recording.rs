@@ -137,7 +137,8 @@ fn entries_say_who_where_and_when() {
 fn environment_actor_and_request_are_demanded_and_bounded() {
     let sink = Arc::new(Sink::default());
     let long = "x".repeat(256);
-    let build = |environment: &str, actor: &str| builder(secrets(), &sink).environment(environment).actor(actor).build();
+    let build =
+        |environment: &str, actor: &str| builder(secrets(), &sink).environment(environment).actor(actor).build();
     for (environment, actor) in [("", "a"), ("e", ""), (&long[..], "a"), ("e", &long)] {
         assert_eq!(build(environment, actor).expect_err("refused").kind(), ErrorKind::InvalidInput);
     }
@@ -180,7 +181,10 @@ fn what_names_many_secrets_becomes_several_entries() {
         assert_eq!(names, ids.iter().map(SecretId::name).collect::<Vec<_>>());
     }
     let failed = entries.iter().filter(|entry| entry.outcome() != Some(Outcome::Success));
-    assert_eq!(failed.flat_map(|entry| entry.secrets()).filter(|secret| secret.version == Some(version(7))).count(), 50);
+    assert_eq!(
+        failed.flat_map(|entry| entry.secrets()).filter(|secret| secret.version == Some(version(7))).count(),
+        50
+    );
 }
 
 #[test]
@@ -274,7 +278,9 @@ fn every_method_reaches_its_own() {
             store.get_many(std::slice::from_ref(&a)).await.err(),
             store.get_all(&app).await.err(),
         ];
-        assert!(reached.iter().flatten().all(|error| error.to_string() == "reached") && reached.iter().all(Option::is_some));
+        assert!(
+            reached.iter().flatten().all(|error| error.to_string() == "reached") && reached.iter().all(Option::is_some)
+        );
     });
     let actions: Vec<_> = sink.entries().iter().map(|entry| (entry.action(), entry.phase())).collect();
     assert_eq!(actions.len(), 9, "{actions:?}");

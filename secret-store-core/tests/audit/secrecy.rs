@@ -84,7 +84,9 @@ fn what_people_see_is_escaped() {
     for shown in [format!("{entry}"), format!("{entry:?}")] {
         assert!(!shown.contains(['\n', '\r', '\u{1b}', '\u{202e}', '\u{7}']), "{shown:?}");
     }
-    assert!(format!("{entry}").ends_with(
-        r"production eve\r\n\u{202e} (req\u{7}) get YourApp.Production/a\nb\u{1b}[2J: not found"
-    ), "{entry}");
+    assert!(
+        format!("{entry}")
+            .ends_with(r"production eve\r\n\u{202e} (req\u{7}) get YourApp.Production/a\nb\u{1b}[2J: not found"),
+        "{entry}"
+    );
 }

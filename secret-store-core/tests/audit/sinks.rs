@@ -62,11 +62,19 @@ fn events_have_every_field_and_escape_what_callers_name() {
     });
     let events = events.lock().expect("no panic");
     assert_eq!(events.len(), 3);
-    assert!(events.iter().all(|event| !event.contains(['\n', '\r', '\u{1b}', '\u{202e}']) && event.starts_with("INFO;")));
+    assert!(
+        events.iter().all(|event| !event.contains(['\n', '\r', '\u{1b}', '\u{202e}']) && event.starts_with("INFO;"))
+    );
     assert!(events[1].contains(r"actor=eve\u{1b}[2J;request=r\r\nfake: entry;"), "{}", events[1]);
     assert!(events[1].contains(r"secrets=a\u{202e}b v1;"), "{}", events[1]);
-    assert!(events[2].contains(r"environment=e\n;actor=service;action=get many;phase=read;outcome=success;"), "{}", events[2]);
-    for field in ["time=20", "application=YourApp.Production", "count=1", "writer=", "sequence=3", "operation=3", "hash="] {
+    assert!(
+        events[2].contains(r"environment=e\n;actor=service;action=get many;phase=read;outcome=success;"),
+        "{}",
+        events[2]
+    );
+    for field in
+        ["time=20", "application=YourApp.Production", "count=1", "writer=", "sequence=3", "operation=3", "hash="]
+    {
         assert!(events[2].contains(field), "{field} in {}", events[2]);
     }
     assert!(events.iter().all(|event| !event.contains("the value")));

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use secret_store_core::audit::{AuditEntry, AuditHead, AuditKey, AuditedStore, AuditedStoreBuilder, Verifier, WriterId};
+use secret_store_core::audit::{
+    AuditEntry, AuditHead, AuditKey, AuditedStore, AuditedStoreBuilder, Verifier, WriterId,
+};
 use secret_store_core::{
     ApplicationName, Clock, EnvelopeStore, SecretId, SecretName, SecretStore, SecretStoreExt, SecretVersion,
 };

@@ -29,7 +29,8 @@ impl Target {
         let bytes = bytes(&log);
         let fields = bytes.iter().map(|entry| Fields::of(entry)).collect();
         let head = head_of(&log, key.clone());
-        let mut verifier = Verifier::new().with_head(Arc::clone(&head)).with_environment(ENVIRONMENT).in_order_of_time();
+        let mut verifier =
+            Verifier::new().with_head(Arc::clone(&head)).with_environment(ENVIRONMENT).in_order_of_time();
         if let Some(key) = key {
             verifier = verifier.with_key(key);
         }
@@ -71,7 +72,11 @@ impl Target {
         let rest = order[same..].iter().map(|entry| &self.bytes[*entry]);
         let fault = self.first_fault(same, rest).unwrap_or_else(|| panic!("{what} is not detected"));
         let (index, writer, sequence) = self.where_it_shows(order).unwrap_or_else(|| panic!("{what} changes nothing"));
-        assert_eq!((fault.index, fault.writer, fault.sequence), (index, Some(writer), Some(sequence)), "{what}: {fault}");
+        assert_eq!(
+            (fault.index, fault.writer, fault.sequence),
+            (index, Some(writer), Some(sequence)),
+            "{what}: {fault}"
+        );
     }
 
     /// What a reader with all the time in the world would say: the first position at which the writer's next entry does not come, or
@@ -292,8 +297,14 @@ fn every_entry_every_pair_and_every_run_removed() {
     let mut attacks = 0;
     for first in 0..ENTRIES {
         for second in first..ENTRIES {
-            target.rearranged(&without(|entry| entry == first || entry == second), &format!("{first} and {second} removed"));
-            target.rearranged(&without(|entry| (first..=second).contains(&entry)), &format!("{first} to {second} removed"));
+            target.rearranged(
+                &without(|entry| entry == first || entry == second),
+                &format!("{first} and {second} removed"),
+            );
+            target.rearranged(
+                &without(|entry| (first..=second).contains(&entry)),
+                &format!("{first} to {second} removed"),
+            );
             attacks += 2;
         }
     }
@@ -411,7 +422,9 @@ fn forged_entries_inserted_everywhere() {
         let model = &target.bytes[at.min(ENTRIES - 1)];
         let genuine = &target.log[at.min(ENTRIES - 1)];
         let mut forgeries = vec![Vec::new(), b"nothing like an entry".to_vec(), vec![0; 400]];
-        for (writer, sequence) in [(None, None), (None, Some(1_000_000)), (Some([0x77; 16]), Some(1)), (Some([0; 16]), None)] {
+        for (writer, sequence) in
+            [(None, None), (None, Some(1_000_000)), (Some([0x77; 16]), Some(1)), (Some([0; 16]), None)]
+        {
             let mut forged = model.clone();
             let fields = Fields::of(&forged);
             if let Some(writer) = writer {

@@ -21,7 +21,10 @@ fn a_line_is_json_that_says_what_the_entry_says() {
         assert_eq!(said["time"], entry.time().to_string());
         assert_eq!((&said["environment"], &said["actor"]), (&entry.environment().into(), &entry.actor().into()));
         assert_eq!(said["request"], entry.request_id().expect("there is one"));
-        assert_eq!((&said["action"], &said["phase"]), (&entry.action().as_str().into(), &entry.phase().as_str().into()));
+        assert_eq!(
+            (&said["action"], &said["phase"]),
+            (&entry.action().as_str().into(), &entry.phase().as_str().into())
+        );
         assert_eq!(said.get("outcome").and_then(|said| said.as_str()), entry.outcome().map(|outcome| outcome.as_str()));
         assert_eq!(said["application"], entry.application().as_str());
         assert_eq!(said["secrets"].as_array().expect("an array").len(), entry.secrets().len());
@@ -30,7 +33,10 @@ fn a_line_is_json_that_says_what_the_entry_says() {
             assert_eq!(said.get("version").and_then(|said| said.as_u64()), secret.version.map(|version| version.get()));
         }
         assert_eq!((&said["count"], &said["sequence"]), (&entry.count().into(), &entry.sequence().into()));
-        assert_eq!((&said["operation"], &said["writer"]), (&entry.operation().into(), &entry.writer().to_string().into()));
+        assert_eq!(
+            (&said["operation"], &said["writer"]),
+            (&entry.operation().into(), &entry.writer().to_string().into())
+        );
         assert!(line.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "nothing that a terminal obeys: {line}");
         assert!(line.as_bytes().starts_with(BEGINNING));
     }

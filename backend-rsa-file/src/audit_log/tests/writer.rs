@@ -172,7 +172,10 @@ fn another_entry_in_the_place_of_one_is_noticed() {
     clone.append(&[first.clone()]).expect("there");
     one.append(&[left.clone()]).expect("takes");
     assert_eq!(clone.append(&[right.clone()]).expect_err("another stands there").kind(), ErrorKind::AlreadyExists);
-    assert_eq!(clone.append(&[first.clone(), right]).expect_err("another stands there").kind(), ErrorKind::AlreadyExists);
+    assert_eq!(
+        clone.append(&[first.clone(), right]).expect_err("another stands there").kind(),
+        ErrorKind::AlreadyExists
+    );
     assert_eq!(read(&disk.durable()), [first, left]);
 }
 
