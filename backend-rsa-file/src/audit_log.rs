@@ -181,7 +181,6 @@ impl JsonLinesLog {
 
     /// Reads the entries that a filter admits, of all applications, in the order of the log: each writer's in their order, and those
     /// of different writers as they came to the file.
-    #[must_use]
     pub fn read(&self, filter: AuditFilter) -> JsonLinesReader {
         let state = State { lines: Lines::new(self.files.clone()), read: VecDeque::new() };
         JsonLinesReader { state: Arc::new(Mutex::new(state)), filter: Arc::new(filter), key: None }

@@ -35,7 +35,6 @@ impl AuditLog {
     }
 
     /// Reads an application's entries that a filter admits.
-    #[must_use]
     pub fn read(&self, application: &ApplicationName, filter: AuditFilter) -> AuditReader {
         AuditReader {
             merge: Merge::new(self, application, &filter),
