@@ -80,6 +80,10 @@ fn the_format_document_shows_the_vectors() {
     let segment = written["wraps"].as_array().expect("an array").iter().find(|wrap| wrap["kind"] == "legacy");
     let segment = segment.expect("a segment of format 0");
     expected.extend(["document_key", "wrapped"].map(|field| hex_of_base64(&segment[field])));
+    let audit = parse("secret-store-core/tests/vectors/audit.json");
+    expected.extend([&audit["key"], &audit["key_id"], &audit["entries"][1]["bytes"], &audit["bare_head"]].map(text));
+    let line = read("backend-rsa-file/tests/vectors/audit.jsonl");
+    expected.push(line.lines().nth(2).expect("a line").split_whitespace().collect());
 
     let rotation = parse("secret-store-core/tests/vectors/rotation.json");
     expected.extend(rotation.as_object().expect("an object").values().filter_map(|kept| kept.get("record")).map(text));
