@@ -40,7 +40,7 @@ impl<'a> Asked<'a> {
 
     fn violate(&self, what: &str) {
         let operation = self.world.model().operations[self.index].clone();
-        self.world.violate(|| format!("{what}: {operation:?}"));
+        self.world.violate(|| format!("process {}: {what}: {operation:?}", operation.process));
     }
 
     fn end(&self, outcome: Outcome) {
@@ -136,7 +136,8 @@ impl<'a> Asked<'a> {
                 let version = secret.info().version.get();
                 let known = self.world.model().secrets[&self.id].versions.get(&version).cloned();
                 let is_so = known.is_some_and(|known| known.value.as_bytes() == secret.expose_secret());
-                let is_due = asked.map_or_else(|| self.was(|current| current == Some(version)), |asked| asked == version);
+                let is_due =
+                    asked.map_or_else(|| self.was(|current| current == Some(version)), |asked| asked == version);
                 if !is_so || !is_due {
                     self.violate(&format!("a read answers version {version}, which it was not"));
                 }

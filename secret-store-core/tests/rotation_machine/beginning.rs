@@ -6,9 +6,10 @@ use std::time::Duration;
 use secret_store_core::SecretStoreExt;
 
 use super::answers::Asked;
-use super::invariants::now;
+use super::invariants::{fine, now};
 use super::link::Link;
 use super::model::Wish;
+use super::plan::tenant;
 use super::process::{Configuration, Process};
 use super::world::{ProcessId, World};
 
@@ -18,7 +19,10 @@ const OWNER: ProcessId = 99;
 /// Some versions of each secret, some deleted.
 pub(crate) fn fill(world: &Arc<World>) -> Result<(), String> {
     let link = Link { world: Arc::clone(world), process: OWNER, limit: Duration::from_secs(30), is_quiet: true };
-    let process = Process::over(world, OWNER, &Configuration::complete(), link);
+    let process = Process::over(world, OWNER, &Configuration::first(), link);
+    if let Some(keys) = &process.tenant_keys {
+        fine(now(keys.create(&tenant())), "the tenant's first key")?;
+    }
     for id in &world.plan.names {
         let (versions, is_deleted) = world.draw(|chance| (chance.below(4), chance.percent(20)));
         world.model().secrets.get_mut(id).expect("it is one of the trace").at_beginning = versions as u64;

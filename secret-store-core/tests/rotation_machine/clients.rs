@@ -127,7 +127,9 @@ impl Client {
                 let mut secrets: Vec<_> = secrets.into_iter().map(Some).collect();
                 for (id, asked) in world.plan.names.iter().zip(all) {
                     let found = secrets.iter_mut().find(|found| found.as_ref().is_some_and(|found| found.id() == id));
-                    let answer = found.and_then(Option::take).ok_or_else(|| Error::new(ErrorKind::NotFound, "it is not among all"));
+                    let answer = found
+                        .and_then(Option::take)
+                        .ok_or_else(|| Error::new(ErrorKind::NotFound, "it is not among all"));
                     asked.get(&answer, None);
                 }
             }

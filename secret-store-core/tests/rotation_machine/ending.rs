@@ -7,11 +7,11 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use secret_store_core::rotation::{Census, JobState};
-use secret_store_core::{Clock, EnvelopeStore, ProtectedSecret, SecretStoreExt, SecretVersion};
+use secret_store_core::{Clock, EnvelopeStore, ProtectedSecret, SecretId, SecretStoreExt, SecretVersion, TenantKeys};
 
 use super::invariants::{current, fine, now, slot, stored};
 use super::master_keys::MasterKeys;
-use super::plan::Step;
+use super::plan::{Step, tenant};
 use super::process::{Configuration, build};
 use super::world::World;
 
@@ -32,15 +32,24 @@ pub(crate) fn check(world: &Arc<World>) -> Result<(), String> {
     check_retirement(world)
 }
 
+fn tenant_keys(world: &World) -> Result<&TenantKeys, String> {
+    world.observer().tenant_keys.as_ref().ok_or_else(|| "there is no tenant".to_owned())
+}
+
 /// Nothing is left to do, and nothing is neither.
 fn check_census(world: &World) -> Result<(), String> {
     let store = &world.observer().store;
     let last = world.plan.steps.last().ok_or("a plan has steps")?;
     let application = world.plan.application();
     let census: Census = match last {
-        Step::Master { from, to } => now(store.rotator().rotate_master_key(from, to).application(&application).dry_run()),
+        Step::Master { from, to } => {
+            now(store.rotator().rotate_master_key(from, to).application(&application).dry_run())
+        }
         Step::Documents(id) => now(store.rotator().rotate_document_keys(*id).application(&application).dry_run()),
-        Step::Tenant { .. } => unreachable!("no plan has it yet"),
+        Step::Tenant { from } => {
+            now(store.rotator().rotate_tenant_key(tenant_keys(world)?, &tenant(), *from).dry_run())
+        }
+        Step::TenantTier { .. } => return Err("no plan ends so".to_owned()),
     }
     .map_err(|error| format!("the census: {error}"))?;
     let of_written_later = matches!(last, Step::Documents(_));
@@ -73,7 +82,7 @@ fn check_values(world: &World) -> Result<(), String> {
     Ok(())
 }
 
-fn check_current(reader: &EnvelopeStore, id: &secret_store_core::SecretId, last: Option<u64>) -> Result<(), String> {
+fn check_current(reader: &EnvelopeStore, id: &SecretId, last: Option<u64>) -> Result<(), String> {
     let found = now(reader.get(id)).ok().map(|secret| secret.info().version.get());
     if found == last { Ok(()) } else { Err(format!("{id} is at version {found:?} and was at {last:?}")) }
 }
@@ -95,13 +104,24 @@ fn check_keys(world: &World) -> Result<(), String> {
             }
         }
     }
+    if let Some(keys) = &world.observer().tenant_keys {
+        let versions = fine(now(keys.versions(&tenant())), "the tenant's keys")?;
+        let is_under = |id| Some(world.plan.last_master_key()) == id;
+        if !versions.iter().all(|version| is_under(version.master_key_id.clone())) {
+            return Err(format!("not all keys of the tenant are under the last master key: {versions:?}"));
+        }
+    }
     if named.len() <= 1 { Ok(()) } else { Err(format!("several keys are in use: {named:?}")) }
 }
 
 /// The library itself says so.
 fn check_retirement(world: &World) -> Result<(), String> {
-    let Some(Step::Master { from, .. }) = world.plan.steps.last() else { return Ok(()) };
-    let check = world.observer().store.rotator().check_retirement(from).application(&world.plan.application());
+    let rotator = world.observer().store.rotator();
+    let check = match world.plan.steps.last() {
+        Some(Step::Master { from, .. }) => rotator.check_retirement(from).application(&world.plan.application()),
+        Some(Step::Tenant { from }) => rotator.check_tenant_key_retirement(tenant_keys(world)?, &tenant(), *from),
+        _ => return Ok(()),
+    };
     let mut running = pin!(check.run());
     for _ in 0..3 {
         if let Poll::Ready(answer) = running.as_mut().poll(&mut Context::from_waker(Waker::noop())) {

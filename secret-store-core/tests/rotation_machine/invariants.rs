@@ -6,12 +6,12 @@ use std::sync::Arc;
 use futures::FutureExt;
 use secret_store_core::rotation::{JobState, RotationTarget};
 use secret_store_core::{
-    Clock, Consistency, EnvelopeStore, KeyProvider, Persistence, ProtectedSecret, RecordKey, SecretId,
-    SecretStoreExt, SecretVersion, Stored, TenantKeyState, TenantKeyVersion, TenantKeys,
+    Clock, Consistency, EnvelopeStore, KeyProvider, Persistence, ProtectedSecret, RecordKey, SecretId, SecretStoreExt,
+    SecretVersion, Stored, TenantKeyState, TenantKeyVersion, TenantKeys,
 };
 
 use super::model::{Known, Model};
-use super::plan::{Plan, Step, tenant};
+use super::plan::{Plan, tenant};
 use super::process::{Configuration, build};
 use super::world::{ProcessId, World};
 
@@ -47,7 +47,7 @@ pub(crate) fn slot(id: &SecretId, version: u64) -> RecordKey {
 impl Observer {
     pub(crate) fn new(world: &World) -> Self {
         let keys: Arc<dyn KeyProvider> = world.keys.clone();
-        let (store, tenant_keys) = build(world, &Configuration::complete(), keys, world.memory.clone());
+        let (store, tenant_keys) = build(world, &Configuration::complete(&world.plan), keys, world.memory.clone());
         Self { store, tenant_keys }
     }
 
@@ -108,7 +108,8 @@ impl Observer {
         if version.is_none() {
             model.see_current(id, None)?;
         }
-        let earlier: Vec<u64> = model.secrets[id].versions.keys().copied().filter(|known| Some(*known) != version).collect();
+        let earlier: Vec<u64> =
+            model.secrets[id].versions.keys().copied().filter(|known| Some(*known) != version).collect();
         for number in earlier {
             let key = slot(id, number);
             let found = stored(world, &key).ok_or_else(|| format!("{id}, version {number} is gone"))?;
@@ -169,7 +170,10 @@ impl Observer {
         if job.state == JobState::Finished {
             match &job.target {
                 RotationTarget::MasterKey { from, .. } => drop(model.retired.insert(from.clone())),
-                target => model.retired_version = model.retired_version.max(left_behind(&world.plan, target)),
+                RotationTarget::TenantKey { from, .. } => {
+                    model.retired_version = model.retired_version.max(from.get());
+                }
+                _ => {}
             }
             // What is there needs the old key no more from this moment on.
             model.verified.clear();
@@ -187,7 +191,8 @@ impl Observer {
             return Err(format!("settings {} came after {}", settings.sequence(), model.settings));
         }
         model.settings = settings.sequence();
-        let in_use: Vec<_> = settings.replaced().map(|(_, to)| to).filter(|to| settings.replacement(to).is_none()).collect();
+        let in_use: Vec<_> =
+            settings.replaced().map(|(_, to)| to).filter(|to| settings.replacement(to).is_none()).collect();
         if in_use.iter().any(|id| *id != in_use[0]) || in_use.len() != settings.replaced().len() {
             return Err(format!("there is not one master key in use: {settings:?}"));
         }
@@ -201,7 +206,8 @@ impl Observer {
         let versions = fine(now(keys.versions(&tenant())), "the tenant's keys")?;
         let active = fine(now(keys.active_version(&tenant())), "the active version")?;
         let newest = versions.last().filter(|newest| newest.state == TenantKeyState::Enabled);
-        if versions.is_empty() && active.is_none() || newest.is_some() && active == newest.map(|newest| newest.version) {
+        if versions.is_empty() && active.is_none() || newest.is_some() && active == newest.map(|newest| newest.version)
+        {
             return Ok(());
         }
         Err(format!("version {active:?} is active among {versions:?}"))
@@ -228,10 +234,4 @@ fn check_keys(model: &Model, protected: &ProtectedSecret) -> Result<(), String> 
         }
         _ => Ok(()),
     }
-}
-
-/// The newest version of the tenant's key that a rotation leaves behind.
-fn left_behind(plan: &Plan, target: &RotationTarget) -> u32 {
-    let of = plan.steps.iter().filter(|step| step.is_of(target));
-    of.filter_map(|step| if let Step::Tenant { from } = step { Some(*from) } else { None }).max().unwrap_or(0)
 }

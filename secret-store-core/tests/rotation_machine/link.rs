@@ -113,7 +113,12 @@ impl Link {
         fate
     }
 
-    async fn meet<T>(&self, call: Call, what: impl FnOnce() -> String, work: impl Future<Output = Result<T>>) -> Result<T> {
+    async fn meet<T>(
+        &self,
+        call: Call,
+        what: impl FnOnce() -> String,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
         let fate = self.fate(call, what);
         self.before(fate).await?;
         if let Fate::Takes(time) = fate {

@@ -20,7 +20,8 @@ impl MasterKeys {
 /// FNV-1a.
 fn sum(id: &MasterKeyId, context: &EncryptionContext) -> [u8; SUM] {
     let bytes = id.as_str().bytes().chain([0xff]).chain(context.aead_bytes().iter().copied());
-    let mixed = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let mixed =
+        bytes.fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     mixed.to_be_bytes()
 }
 

@@ -13,7 +13,10 @@ use super::world::ProcessId;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Wish {
     /// A version with a value; a copy of an earlier one shares its value.
-    Put { value: String, is_copy: bool },
+    Put {
+        value: String,
+        is_copy: bool,
+    },
     Delete,
     Get,
 }
@@ -120,7 +123,9 @@ impl Model {
             return Ok(());
         }
         match &found {
-            None if !self.is_wanted(id, |wish| *wish == Wish::Delete) => return Err(format!("{id} is gone, deleted by nobody")),
+            None if !self.is_wanted(id, |wish| *wish == Wish::Delete) => {
+                return Err(format!("{id} is gone, deleted by nobody"));
+            }
             None => {}
             Some((version, known)) => {
                 if let Some((highest, _)) = history.versions.last_key_value()
@@ -150,7 +155,8 @@ impl Model {
 
     /// Whether a process holds the lease, or did a moment ago, when what it had sent may have been on its way.
     pub(crate) fn may_change_records(&self, process: ProcessId, now: Duration) -> bool {
-        let recently = |(former, until): &(ProcessId, Duration)| *former == process && now <= *until + Duration::from_secs(5);
+        let recently =
+            |(former, until): &(ProcessId, Duration)| *former == process && now <= *until + Duration::from_secs(5);
         self.job.holder == Some(process) || self.job.former.iter().any(recently)
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use secret_store_core::rotation::{ReencryptionId, RotationTarget};
-use secret_store_core::{ApplicationName, MasterKeyId, SecretId, TenantId};
+use secret_store_core::{ApplicationName, MasterKeyId, SecretId, TenantId, TenantKeyVersion};
 
 use super::random::Chance;
 use super::world::{ProcessId, master};
@@ -17,9 +17,19 @@ pub(crate) const ROTATORS: usize = 2;
 /// One rotation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    Master { from: MasterKeyId, to: MasterKeyId },
+    Master {
+        from: MasterKeyId,
+        to: MasterKeyId,
+    },
     Documents(ReencryptionId),
-    Tenant { from: u32 },
+    Tenant {
+        from: TenantKeyVersion,
+    },
+    /// The master key over the tenant's keys.
+    TenantTier {
+        from: MasterKeyId,
+        to: MasterKeyId,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -31,22 +41,26 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn draw(chance: &mut Chance) -> Self {
-        let moves = |from: usize, to: usize| {
-            Step::Master { from: master(MASTER_KEYS[from]), to: master(MASTER_KEYS[to]) }
-        };
+        let moves =
+            |from: usize, to: usize| Step::Master { from: master(MASTER_KEYS[from]), to: master(MASTER_KEYS[to]) };
+        let leaves = |number| Step::Tenant { from: TenantKeyVersion::new(number).expect("not zero") };
+        let tier =
+            |from: usize, to: usize| Step::TenantTier { from: master(MASTER_KEYS[from]), to: master(MASTER_KEYS[to]) };
         let anew = |digit: &str| Step::Documents(digit.repeat(32).parse().expect("hexadecimal digits"));
-        let steps = match chance.below(16) {
+        let steps = match chance.below(21) {
             0..=6 => vec![moves(0, 1)],
             7..=9 => vec![moves(0, 1), moves(1, 2)],
             10..=12 => vec![anew("a")],
             13 => vec![moves(0, 1), anew("b")],
             14 => vec![anew("a"), moves(0, 1)],
             15 => vec![moves(0, 1), moves(1, 0)],
-            16 => vec![Step::Tenant { from: 1 }, anew("c")],
-            17 => vec![Step::Tenant { from: 1 }, Step::Tenant { from: 2 }],
-            _ => vec![Step::Tenant { from: 1 }],
+            16 => vec![leaves(1), anew("c")],
+            17 => vec![leaves(1), leaves(2)],
+            18 => vec![tier(0, 1), leaves(1)],
+            _ => vec![leaves(1)],
         };
-        let tenant = steps.iter().any(|step| matches!(step, Step::Tenant { .. })).then(tenant);
+        let is_of_tenant = |step: &Step| matches!(step, Step::Tenant { .. } | Step::TenantTier { .. });
+        let tenant = steps.iter().any(is_of_tenant).then(tenant);
         let all = ["a", "a#b", "b", "c"];
         let names = all[..2 + chance.below(3)].iter().map(|name| SecretId::parse(APPLICATION, name).expect("valid"));
         Self { names: names.collect(), steps, tenant }
@@ -78,7 +92,7 @@ impl Plan {
     /// The master key that everything is under at the end.
     pub(crate) fn last_master_key(&self) -> MasterKeyId {
         let moved = self.steps.iter().rev().find_map(|step| match step {
-            Step::Master { to, .. } => Some(to.clone()),
+            Step::Master { to, .. } | Step::TenantTier { to, .. } => Some(to.clone()),
             _ => None,
         });
         moved.unwrap_or_else(|| master(MASTER_KEYS[0]))
@@ -95,6 +109,7 @@ impl Step {
     pub(crate) fn is_of(&self, target: &RotationTarget) -> bool {
         match (self, target) {
             (Self::Master { from, to }, RotationTarget::MasterKey { from: of, to: at }) => from == of && to == at,
+            (Self::Tenant { from }, RotationTarget::TenantKey { from: of, .. }) => from == of,
             (Self::Documents(id), RotationTarget::DocumentKeys { id: of, secret: None }) => id == of,
             _ => false,
         }

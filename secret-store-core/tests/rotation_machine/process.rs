@@ -20,10 +20,17 @@ pub(crate) struct Configuration {
 }
 
 impl Configuration {
-    /// One that everything is open to.
-    pub(crate) fn complete() -> Self {
+    /// Before anything was rotated.
+    pub(crate) fn first() -> Self {
+        Self::of(&master(MASTER_KEYS[0]))
+    }
+
+    /// One that everything is open to. New keys of tenants are made under the last master key from the beginning: that comes
+    /// before a rotation.
+    pub(crate) fn complete(plan: &Plan) -> Self {
+        let master_key = if plan.tenant.is_some() { plan.last_master_key() } else { master(MASTER_KEYS[0]) };
         Self {
-            master_key: master(MASTER_KEYS[0]),
+            master_key,
             wrap_with: MASTER_KEYS.map(master).to_vec(),
             commit_timeout: Duration::from_secs(30),
             caches: 100,
@@ -32,12 +39,13 @@ impl Configuration {
 
     /// One that knows this key alone, and keeps nothing.
     pub(crate) fn of(key: &MasterKeyId) -> Self {
-        Self { master_key: key.clone(), wrap_with: vec![key.clone()], caches: 0, ..Self::complete() }
+        let commit_timeout = Duration::from_secs(30);
+        Self { master_key: key.clone(), wrap_with: vec![key.clone()], commit_timeout, caches: 0 }
     }
 
     /// Some know the old key alone, some write under the new one before the rotation begins.
     pub(crate) fn draw(chance: &mut Chance, plan: &Plan) -> Self {
-        let mut drawn = Self::complete();
+        let mut drawn = Self::complete(plan);
         drawn.commit_timeout = Duration::from_secs(*chance.pick(&[10, 30, 60]));
         drawn.caches = *chance.pick(&[0, 100, 100]);
         match chance.below(6) {
@@ -84,7 +92,10 @@ pub(crate) fn build(
     let day = Duration::from_secs(24 * 60 * 60);
     let tenant_keys = world.plan.tenant.as_ref().map(|_| {
         let builder = TenantKeys::builder(Arc::clone(&keys), Arc::clone(&records)).store_id(STORE);
-        let builder = builder.master_key(MASTER_KEYS[0]).clock(world.clock.clone()).key_cache(configuration.caches, day);
+        let builder = builder
+            .master_key(configuration.master_key.clone())
+            .clock(world.clock.clone())
+            .key_cache(configuration.caches, day);
         builder.build().expect("a valid configuration")
     });
     let keys = tenant_keys.clone().map_or(keys, |keys| Arc::new(keys) as Arc<dyn KeyProvider>);

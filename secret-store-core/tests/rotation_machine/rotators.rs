@@ -2,11 +2,11 @@
 
 use std::num::NonZeroUsize;
 
-use secret_store_core::rotation::{JobState, RotationOptions, RotationReport};
+use secret_store_core::rotation::{JobState, RotationOptions};
 use secret_store_core::{Clock, ErrorKind, Result};
 
 use super::invariants::now;
-use super::plan::Step;
+use super::plan::{Step, tenant};
 use super::process::Process;
 
 /// A rotation that failed so often has no end.
@@ -26,14 +26,15 @@ pub(crate) async fn run(process: Process) {
             }
             world.tell(|| format!("process {} begins {step:?}", process.id));
             match rotate(&process, step).await {
-                Ok(report) if report.is_complete() => {
-                    world.tell(|| format!("process {} has ended {step:?}: {} changed", process.id, report.changed()));
+                Ok(Ok(changed)) => {
+                    world.tell(|| format!("process {} has ended {step:?}: {changed} changed", process.id));
                     world.state().completed[number] = true;
                 }
-                Ok(report) => return world.violate(|| format!("{step:?} ended unfinished: {report:?}")),
+                Ok(Err(report)) => return world.violate(|| format!("{step:?} ended unfinished: {report}")),
                 Err(error) => {
                     world.tell(|| format!("process {} fails in {step:?}: {:?} {error}", process.id, error.kind()));
-                    let passes = [ErrorKind::Conflict, ErrorKind::Contention, ErrorKind::Unavailable, ErrorKind::Throttled];
+                    let passes =
+                        [ErrorKind::Conflict, ErrorKind::Contention, ErrorKind::Unavailable, ErrorKind::Throttled];
                     // The other is further on: the target was itself replaced meanwhile.
                     let is_behind = world.state().completed[number] && error.kind() == ErrorKind::InvalidInput;
                     if !is_behind && !passes.contains(&error.kind()) {
@@ -55,16 +56,23 @@ fn is_over(process: &Process, number: usize, step: &Step) -> bool {
     world.state().completed[number] && is_at_rest
 }
 
-async fn rotate(process: &Process, step: &Step) -> Result<RotationReport> {
+/// Answers how many records were changed, or a report that says it is not complete.
+async fn rotate(process: &Process, step: &Step) -> Result<std::result::Result<u64, String>> {
     let world = &process.world;
     let (page, concurrency) = world.draw(|chance| (1 + chance.below(3), 1 + chance.below(3)));
     let number = |number| NonZeroUsize::new(number).expect("not zero");
     let options = RotationOptions::default().with_page(number(page)).with_concurrency(number(concurrency));
     let rotator = process.store.rotator();
+    let keys = || process.tenant_keys.as_ref().expect("a plan of a tenant has its keys");
     let rotation = match step {
         Step::Master { from, to } => rotator.rotate_master_key(from, to),
         Step::Documents(id) => rotator.rotate_document_keys(*id),
-        Step::Tenant { .. } => unreachable!("no plan has it yet"),
+        Step::Tenant { from } => rotator.rotate_tenant_key(keys(), &tenant(), *from),
+        Step::TenantTier { from, to } => {
+            let report = rotator.rotate_master_key_of_tenants(keys(), from, to).tenants([tenant()]).run().await?;
+            return Ok(if report.is_complete() { Ok(report.changed) } else { Err(format!("{report:?}")) });
+        }
     };
-    rotation.application(&world.plan.application()).with_options(options).run().await
+    let report = rotation.application(&world.plan.application()).with_options(options).run().await?;
+    Ok(if report.is_complete() { Ok(report.changed()) } else { Err(format!("{report:?}")) })
 }

@@ -88,7 +88,7 @@ impl<'a> Scheduler<'a> {
         let clients = world.draw(|chance| 2 + chance.below(2));
         let actor = |id: ProcessId| {
             let (drawn, left) = world.draw(|chance| (Configuration::draw(chance, plan), 2 + chance.below(4)));
-            let configuration = if plan.is_rotator(id) { Configuration::complete() } else { drawn };
+            let configuration = if plan.is_rotator(id) { Configuration::complete(plan) } else { drawn };
             world.tell(|| format!("process {id} is {configuration:?}"));
             let left = Arc::new(AtomicUsize::new(left));
             Actor { configuration, left, running: None, flag: Arc::default(), restarts_at: None }
