@@ -1,6 +1,6 @@
 //! Key provider × persistence → secret store.
 
-mod bounded;
+pub(crate) mod bounded;
 pub(crate) mod builder;
 pub(crate) mod config;
 mod high_water;

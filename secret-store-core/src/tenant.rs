@@ -23,12 +23,13 @@ pub use version::TenantKeyVersion;
 
 use crate::clock::Clock;
 use crate::context::EncryptionContext;
-use crate::error::{Error, Result};
+use crate::envelope_store::bounded::within;
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ApplicationName, MasterKeyId, TenantId};
 use crate::key::{DocumentKey, GeneratedKey, WrappedKey};
 use crate::key_encryption_key::KeyEncryptionKey;
 use crate::key_provider::KeyProvider;
-use crate::persistence::Persistence;
+use crate::persistence::{Persistence, Revision, Write};
 use cache::Expiring;
 use config::Config;
 use keys::Active;
@@ -37,6 +38,9 @@ use wrap::TenantWrap;
 
 /// How long it is trusted which version is active, at most: a part of what rotation waits for late writers.
 pub(crate) const ACTIVE_TRUST: Duration = Duration::from_secs(60);
+
+/// How long one commit of a tenant's records may take.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Tenant keys: a [`KeyProvider`] over any key provider, with one versioned key for each tenant (an organisation, a user), stored
 /// wrapped in any [`Persistence`].
@@ -161,6 +165,16 @@ impl Inner {
         let Some(tenant) = id.tenant() else { return Ok(None) };
         let tenant = TenantId::new(tenant).map_err(|_| Error::key_not_allowed(id))?;
         self.config.check_tenant(&tenant).map(|_| Some(tenant))
+    }
+
+    /// Commits in time, as stores do: who waits for a tenant's key, and who rotates it under a lease, gets on.
+    async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Option<Revision>>> {
+        within(&*self.clock, COMMIT_TIMEOUT, self.records.commit(writes)).await.unwrap_or_else(|| {
+            Err(Error::new(
+                ErrorKind::Unavailable,
+                "the commit of a tenant's key took longer than 30 seconds: it may have landed",
+            ))
+        })
     }
 
     fn purge(&self, tenant: &TenantId) {

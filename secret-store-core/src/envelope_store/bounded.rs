@@ -1,14 +1,13 @@
 //! Commits that end in time, so that a rotation knows from when on nothing late can land.
 
 use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
-
 use super::Inner;
 use super::settings_cache::Trusted;
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment};
 use crate::error::{Error, ErrorKind, Result};
 use crate::persistence::{Revision, Write};
 
@@ -34,13 +33,76 @@ impl Inner {
     }
 }
 
-/// What work answers, or `None` when the time is over before. Work that is ready at once arms no timer.
+/// What work answers, or `None` when the time is over before. Work that is ready at once arms no timer. Work is not polled any more
+/// when its time is over: a process that was held up meanwhile would begin then what must not be begun any more.
 pub(crate) async fn within<F: Future + Unpin>(clock: &dyn Clock, limit: Duration, mut work: F) -> Option<F::Output> {
-    if let Poll::Ready(answer) = poll_fn(|context| Poll::Ready(std::pin::Pin::new(&mut work).poll(context))).await {
+    if let Poll::Ready(answer) = poll_fn(|context| Poll::Ready(Pin::new(&mut work).poll(context))).await {
         return Some(answer);
     }
-    match select(work, clock.sleep(limit)).await {
-        Either::Left((answer, _)) => Some(answer),
-        Either::Right(_) => None,
+    let began = Moment::now(clock);
+    let mut timer = clock.sleep(limit);
+    poll_fn(|context| {
+        if began.age(clock) >= limit || timer.as_mut().poll(context).is_ready() {
+            return Poll::Ready(None);
+        }
+        Pin::new(&mut work).poll(context).map(Some)
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::task::{Context, Waker};
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[derive(Debug, Default)]
+    struct HeldClock(Mutex<Duration>);
+
+    #[async_trait::async_trait]
+    impl Clock for HeldClock {
+        fn now(&self) -> SystemTime {
+            SystemTime::UNIX_EPOCH + self.monotonic()
+        }
+
+        fn monotonic(&self) -> Duration {
+            *self.0.lock().expect("no panic under this lock")
+        }
+
+        async fn sleep(&self, duration: Duration) {
+            let until = self.monotonic() + duration;
+            poll_fn(|_| if self.monotonic() >= until { Poll::Ready(()) } else { Poll::Pending }).await;
+        }
+    }
+
+    /// Polls so often, with so much time before each one; the work is done when it is polled for the fourth time.
+    fn outcome(pauses: [Duration; 4]) -> (Poll<Option<()>>, u32) {
+        let (clock, mut polls) = (HeldClock::default(), 0);
+        let mut poll = Poll::Pending;
+        {
+            let work = poll_fn(|_| {
+                polls += 1;
+                if polls == 4 { Poll::Ready(()) } else { Poll::Pending }
+            });
+            let mut bounded = std::pin::pin!(within(&clock, Duration::from_secs(15), work));
+            for pause in pauses {
+                *clock.0.lock().expect("no panic under this lock") += pause;
+                poll = bounded.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                if poll.is_ready() {
+                    break;
+                }
+            }
+        }
+        (poll, polls)
+    }
+
+    #[test]
+    fn work_is_not_taken_up_again_when_its_time_is_over() {
+        let second = Duration::from_secs(1);
+        assert_eq!(outcome([second; 4]), (Poll::Ready(Some(())), 4));
+        // The process was held up for three minutes.
+        assert_eq!(outcome([second, second, 180 * second, second]), (Poll::Ready(None), 3));
     }
 }

@@ -74,40 +74,67 @@ pub(super) struct Lease<'a> {
     job: RotationJob,
     revision: Revision,
     pulse: Arc<Pulse>,
+    found: Found,
+}
+
+/// What stood there when a lease was taken.
+enum Found {
+    Nothing,
+    /// A job that was finished: another was begun in its place.
+    Finished(RotationJob),
+    /// A job of the same target, which goes on.
+    Unfinished,
+}
+
+/// A job as its holder gave it back.
+pub(super) struct Left {
+    fence: u64,
 }
 
 impl<'a> Lease<'a> {
     /// Takes the lease: begins a job, or goes on with an unfinished one of the same target. Waits up to a minute where somebody
-    /// holds it who may be gone.
+    /// holds it who may be gone. With what was left, it is taken again as it was given back: what was found out under it holds.
     ///
     /// # Errors
     ///
-    /// [`Conflict`](ErrorKind::Conflict) where an unfinished job has another target,
+    /// [`Conflict`](ErrorKind::Conflict) where an unfinished job has another target, or somebody has had it since it was left;
     /// [`Contention`](ErrorKind::Contention) where somebody else is at it.
-    pub(super) async fn take(inner: &'a Inner, application: &ApplicationName, target: RotationTarget) -> Result<Self> {
+    pub(super) async fn take(
+        inner: &'a Inner,
+        application: &ApplicationName,
+        target: RotationTarget,
+        left: Option<&Left>,
+    ) -> Result<Self> {
         let key = RotationJob::key(application);
         let found = inner.records.load(&key, Consistency::Strong).await?;
         let mut owner = Owner::default();
         random_bytes(&mut owner)?;
         let mut job = RotationJob::new(target, owner);
-        let precondition = match &found {
-            None => Precondition::Absent,
+        let (precondition, found) = match &found {
+            None if left.is_some() => return Err(came_between()),
+            None => (Precondition::Absent, Found::Nothing),
             Some(stored) => {
                 let before = RotationJob::from_record(&stored.record)?;
+                if left.is_some_and(|left| left.fence != before.fence) {
+                    return Err(came_between());
+                }
                 job.fence = before.next_fence()?;
-                if before.state != JobState::Finished {
+                let unchanged = Precondition::Revision(stored.revision.clone());
+                if before.state == JobState::Finished {
+                    (unchanged, Found::Finished(before))
+                } else {
                     check_same(&before, &job)?;
                     if before.state == JobState::Running {
                         watch(inner, &key, stored).await?;
                     }
                     (job.pass, job.changed, job.position) = (before.pass, before.changed, before.position);
+                    (unchanged, Found::Unfinished)
                 }
-                Precondition::Revision(stored.revision.clone())
             }
         };
         let began = Moment::now(&*inner.clock);
         let revision = write(inner, &key, &job, precondition, began).await?;
-        Ok(Self { inner, key, job, revision, pulse: Pulse::new(began) })
+        Ok(Self { inner, key, job, revision, pulse: Pulse::new(began), found })
     }
 
     pub(super) fn job(&self) -> &RotationJob {
@@ -145,13 +172,32 @@ impl<'a> Lease<'a> {
     }
 
     /// Gives the lease back: whoever goes on with the job need not wait.
-    pub(super) async fn release(mut self) -> Result<()> {
-        self.write(|job| job.state = JobState::Released).await
+    pub(super) async fn release(mut self) -> Result<Left> {
+        self.write(|job| job.state = JobState::Released).await?;
+        Ok(Left { fence: self.job.fence })
+    }
+
+    /// Gives the lease back, and up a job that was begun under it and cannot go on: it would be in everyone's way.
+    pub(super) async fn withdraw(mut self) -> Result<()> {
+        match std::mem::replace(&mut self.found, Found::Nothing) {
+            Found::Nothing => {
+                let delete = Write::delete(self.key, Precondition::Revision(self.revision));
+                commit(self.inner, vec![delete]).await.map(drop)
+            }
+            Found::Finished(before) => {
+                self.write(|job| *job = RotationJob { fence: job.fence, owner: job.owner, ..before }).await
+            }
+            Found::Unfinished => self.release().await.map(drop),
+        }
     }
 
     pub(super) async fn finish(mut self) -> Result<()> {
         self.write(|job| job.state = JobState::Finished).await
     }
+}
+
+fn came_between() -> Error {
+    lost("another rotation came between: run it again if it is still wanted")
 }
 
 fn check_same(before: &RotationJob, job: &RotationJob) -> Result<()> {

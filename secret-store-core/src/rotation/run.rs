@@ -7,14 +7,14 @@ use std::time::Duration;
 use futures_util::future::select;
 
 use super::census::{self, Census};
-use super::lease::Lease;
+use super::lease::{Lease, Left};
 use super::options::{Mode, RotationOptions};
 use super::pass::{Ended, Pass};
 use super::place::{Position, Scope};
 use super::report::{ApplicationReport, RotationReport, Tally};
 use super::work::{PassKind, Work};
 use crate::envelope_store::Inner;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ApplicationName, SecretId};
 
 /// A rotation to be run; [`Rotator`](super::Rotator) makes it.
@@ -118,42 +118,51 @@ impl Rotation {
             self.work.probe(&self.inner, scope).await?;
         }
         // All of them first: they wait for the same grace period.
-        let mut shut_out_at = Vec::with_capacity(scopes.len());
+        let mut shut_out = Vec::with_capacity(scopes.len());
         for scope in &scopes {
-            shut_out_at.push(self.shut_out(scope).await?);
+            shut_out.push(self.shut_out(scope).await?);
         }
         let mut report = RotationReport::default();
-        for (scope, shut_out_at) in scopes.iter().zip(shut_out_at) {
+        for (scope, (left, shut_out_at)) in scopes.iter().zip(shut_out) {
             if self.options.mode() == Mode::Cancelled {
                 break;
             }
-            report.applications.push(self.finish(scope, shut_out_at).await?);
+            report.applications.push(self.finish(scope, &left, shut_out_at).await?);
         }
         Ok(report)
     }
 
-    async fn take<'a>(&'a self, scope: &Scope) -> Result<Lease<'a>> {
-        Lease::take(&self.inner, &scope.application, self.work.target()).await
-    }
-
-    /// Shuts late writers out of one application. Answers from when on that holds, on the monotonic clock.
-    async fn shut_out(&self, scope: &Scope) -> Result<Duration> {
-        let mut lease = self.take(scope).await?;
+    /// Shuts late writers out of one application. Answers from when on that holds, on the monotonic clock, as long as nobody else
+    /// takes the lease.
+    async fn shut_out(&self, scope: &Scope) -> Result<(Left, Duration)> {
+        let mut lease = Lease::take(&self.inner, &scope.application, self.work.target(), None).await?;
         let pulse = lease.pulse();
         let outcome = lease.hold(self.work.shut_out(&self.inner, scope, &pulse)).await?;
         let shut_out_at = self.inner.clock.monotonic();
-        // Given back in any case: whoever runs it again need not wait.
-        let released = lease.release().await;
-        outcome.and(released).map(|()| shut_out_at)
+        match outcome {
+            Ok(()) => Ok((lease.release().await?, shut_out_at)),
+            Err(error) => {
+                // Since it was tried somebody has seen to it that it cannot be done. Otherwise it is given back, so that whoever
+                // runs it again need not wait.
+                let given_back = if error.kind() == ErrorKind::InvalidInput {
+                    lease.withdraw().await
+                } else {
+                    lease.release().await.map(drop)
+                };
+                drop(given_back);
+                Err(error)
+            }
+        }
     }
 
-    async fn finish(&self, scope: &Scope, shut_out_at: Duration) -> Result<ApplicationReport> {
-        let mut lease = self.take(scope).await?;
+    async fn finish(&self, scope: &Scope, left: &Left, shut_out_at: Duration) -> Result<ApplicationReport> {
+        let target = self.work.target();
+        let mut lease = Lease::take(&self.inner, &scope.application, target, Some(left)).await?;
         let mut tally = Tally::default();
         let ended = self.passes(&mut lease, scope, shut_out_at, &mut tally).await;
         match ended {
             Ok(Ended::Whole) => lease.finish().await?,
-            Ok(Ended::Cancelled) => lease.release().await?,
+            Ok(Ended::Cancelled) => lease.release().await.map(drop)?,
             Err(error) => {
                 // A lease that was lost cannot be given back, and need not be.
                 drop(lease.release().await);

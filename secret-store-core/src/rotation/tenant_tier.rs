@@ -124,9 +124,11 @@ impl TenantTierRotation {
         }
         let (failed, mut failure) = (AtomicBool::new(false), None);
         let mut report = TenantTierReport { is_finished: true, ..TenantTierReport::default() };
-        let moving = self.tenants.iter().map(|tenant| async {
-            let is_stopped = failed.load(Ordering::Relaxed) || self.options.is_stopped().await;
-            if is_stopped { Ok(None) } else { self.move_tenant(tenant).await.map(Some) }
+        let failing = &failed;
+        // Owned: a closure over borrowed tenants is not general enough for a future that may be sent.
+        let moving = self.tenants.iter().cloned().map(|tenant| async move {
+            let is_stopped = failing.load(Ordering::Relaxed) || self.options.is_stopped().await;
+            if is_stopped { Ok(None) } else { self.move_tenant(&tenant).await.map(Some) }
         });
         let mut moved = Box::pin(stream::iter(moving).buffer_unordered(self.options.concurrency.get()));
         while let Some(outcome) = moved.next().await {
@@ -197,4 +199,9 @@ impl RotationOptions {
     async fn is_stopped(&self) -> bool {
         self.control().until(|mode| mode != Mode::Paused).await == Mode::Cancelled
     }
+}
+
+#[expect(dead_code, reason = "checked when compiled: a run may be spawned on any executor")]
+fn runs_on_any_executor(rotation: TenantTierRotation) -> impl Future<Output = Result<TenantTierReport, Error>> + Send {
+    rotation.run()
 }

@@ -211,7 +211,7 @@ impl Inner {
         drop(generated.document_key);
         let record = KeyRecord::Held(HeldKey::new(generated.wrapped, self.clock.now())).to_record();
         let put = Write::put(records::version_key(tenant, version), record, Precondition::Absent);
-        self.records.commit(vec![put, active]).await?;
+        self.commit(vec![put, active]).await?;
         self.ready.put(&(tenant.clone(), version), Arc::new(key), self.clock.monotonic());
         // Destroyed by another call since it was committed: that one found nothing to forget.
         if self.marks.of(tenant).check_held(version).is_err() {
@@ -232,7 +232,7 @@ impl Inner {
                 let mut retry = Retry::new();
                 loop {
                     let record = records::application_record(self.clock.now());
-                    match self.records.commit(vec![Write::put(key.clone(), record, Precondition::Any)]).await {
+                    match self.commit(vec![Write::put(key.clone(), record, Precondition::Any)]).await {
                         Err(error) if is_race(&error) => retry.wait(&*self.clock, error).await?,
                         outcome => return outcome.map(drop),
                     }

@@ -201,7 +201,7 @@ impl Inner {
                 Some(writes) => match lost.take() {
                     // The answer was lost, and so was the write.
                     Some(error) => return Err(error),
-                    None => self.records.commit(writes).await.map(drop),
+                    None => self.commit(writes).await.map(drop),
                 },
             };
             match ended {
@@ -296,7 +296,7 @@ impl Inner {
         }
         let nothing_left = writes.is_empty();
         for batch in writes.chunks(self.records.limits().writes_per_commit.max(1)) {
-            self.records.commit(batch.to_vec()).await?;
+            self.commit(batch.to_vec()).await?;
         }
         Ok(nothing_left)
     }

@@ -89,7 +89,7 @@ impl Inner {
         let key = records::version_key(&info.tenant, info.version);
         let unchanged = Precondition::Revision(info.revision.clone());
         let put = Write::put(key.clone(), record.to_record(), unchanged);
-        match self.records.commit(vec![put]).await {
+        match self.commit(vec![put]).await {
             Ok(revisions) => revisions.into_iter().next().flatten().ok_or_else(no_revision),
             // It may have landed: then this very record stands there.
             Err(error) if error.kind() == ErrorKind::Unavailable => {

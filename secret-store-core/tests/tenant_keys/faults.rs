@@ -2,13 +2,20 @@
 //! answered holds, what is there is whole, and the same call again gets on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use async_trait::async_trait;
+use futures::FutureExt;
 use secret_store_conformance::fault::{Fault, TimingOut};
-use secret_store_core::{ErrorKind, KeyProvider, Result, TenantKeyInfo, TenantKeyState, TenantKeys};
+use secret_store_core::{
+    Consistency, ErrorKind, KeyProvider, ListQuery, Page, Persistence, RecordKey, Result, Revision, Stored,
+    TenantKeyInfo, TenantKeyState, TenantKeys, Write,
+};
+use secret_store_memory::MemoryPersistence;
 
 use super::support::{
     ACME, APP, MAIN, Pausing, PausingKeys, SECOND, STORE, World, acme, active_at, app, context, dropped_everywhere,
-    key_of, master, version, version_at, wait,
+    key_of, kind, master, version, version_at, wait,
 };
 
 /// No call makes more calls than this.
@@ -213,4 +220,43 @@ fn every_step_is_dropped_at_every_await() {
             assert_eq!(world.record(&version_at(ACME, 1)).text("MasterKeyId").map(|id| &**id), Some(SECOND));
         }
     }
+}
+
+/// Records that answer reads, and no commit ever.
+#[derive(Debug)]
+struct Deaf(Arc<MemoryPersistence>);
+
+#[async_trait]
+impl Persistence for Deaf {
+    async fn load(&self, key: &RecordKey, consistency: Consistency) -> Result<Option<Stored>> {
+        self.0.load(key, consistency).await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Page<(Arc<str>, Stored)>> {
+        self.0.list(query).await
+    }
+
+    async fn commit(&self, _: Vec<Write>) -> Result<Vec<Option<Revision>>> {
+        std::future::pending().await
+    }
+}
+
+/// Nobody waits for ever for a tenant's key, nor holds the lease of a rotation for ever.
+#[test]
+fn a_commit_that_never_ends_is_given_up() {
+    fn given_up<T: std::fmt::Debug>(world: &World, work: impl Future<Output = Result<T>>) {
+        let mut work = Box::pin(work);
+        assert!(work.as_mut().now_or_never().is_none(), "it waits for its commit");
+        world.clock.advance(Duration::from_secs(29));
+        assert!(work.as_mut().now_or_never().is_none(), "it has 30 seconds");
+        world.clock.advance(Duration::from_secs(1));
+        assert_eq!(kind(work.now_or_never().expect("its time is over")), ErrorKind::Unavailable);
+    }
+    let world = World::new();
+    let deaf = || world.builder_over(Arc::new(Deaf(world.memory.clone()))).build().expect("valid");
+    given_up(&world, deaf().create(&acme()));
+    wait(world.keys().create(&acme())).expect("created");
+    given_up(&world, deaf().activate_next(&acme(), version(1)));
+    // The application is to be recorded first.
+    given_up(&world, deaf().generate_key(&key_of(ACME), &context("MainDb")));
 }

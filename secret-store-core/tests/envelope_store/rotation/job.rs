@@ -400,3 +400,85 @@ fn of_two_at_once_one_works() {
     assert!(matches!(refused, ErrorKind::Conflict | ErrorKind::Contention), "{refused:?}");
     assert_finished(&world);
 }
+
+/// The next key that is tried waits at its holder until the gate is opened.
+fn hold_the_next_probe(world: &World) -> oneshot::Sender<()> {
+    let (open, gate) = oneshot::channel::<()>();
+    let (gate, first) = (gate.shared(), AtomicUsize::new(0));
+    world.keys.hook(move |call| {
+        let waits = call == KeyCall::Generate && first.fetch_add(1, Ordering::SeqCst) == 0;
+        let gate = gate.clone();
+        async move {
+            if waits {
+                gate.await.expect("somebody opens it");
+            }
+            Ok(())
+        }
+        .boxed()
+    });
+    open
+}
+
+/// Between the trial of the new key and the job somebody else replaces that key: no job is left that could never go on.
+#[test]
+fn a_rotation_that_came_too_late_leaves_no_job_behind() {
+    let world = World::new();
+    let third = master("third");
+    world.keys.inner().add(third.clone(), secret_store_core::KeyEncryptionKey::generate().expect("random"));
+    let store = || world.builder().wrap_with([master(MAIN), master(NEW), third.clone()]).build().expect("valid");
+    fill(&store());
+    let (late, other) = (store(), store());
+    let open = hold_the_next_probe(&world);
+    let mut running = Box::pin(rotation(&late).run());
+    step(&mut running);
+    rotate(&world, &other).expect("rotated");
+    let next = other.rotator().rotate_master_key(&master(NEW), &third).application(&app(APP));
+    drive(&world, next.run()).expect("rotated");
+    let before = job(&world);
+    open.send(()).expect("it waits");
+    let error = refusal(drive(&world, running));
+    assert!(error.kind() == ErrorKind::InvalidInput && error.to_string().contains("third"), "{error}");
+    let after = job(&world);
+    assert_eq!((after.state, &after.target), (JobState::Finished, &before.target));
+    assert!(after.fence > before.fence);
+    // Where there was no job there is none.
+    world.erase(&job_key());
+    let (late, open) = (store(), hold_the_next_probe(&world));
+    world.erase(&settings_key());
+    let mut running = Box::pin(rotation(&late).run());
+    step(&mut running);
+    world.plant(&settings_key(), settings(1, &[(NEW, "third")]));
+    open.send(()).expect("it waits");
+    assert_eq!(kind(drive(&world, running)), ErrorKind::InvalidInput);
+    assert!(world.stored(&job_key()).is_none());
+}
+
+/// A rotator is held up after it has moved the settings. Meanwhile another one ends the job and takes the way back: the first
+/// changes nothing any more.
+#[test]
+fn a_rotation_between_the_settings_and_the_passes_is_noticed() {
+    let world = World::new();
+    fill(&store(&world));
+    let (late, other) = (store(&world), store(&world));
+    world.records.suspend();
+    let mut running = Box::pin(rotation(&late).run());
+    let has_moved = || world.stored(&job_key()).is_some() && job(&world).state == JobState::Released;
+    for _ in 0..100 {
+        step(&mut running);
+        if has_moved() {
+            break;
+        }
+    }
+    assert!(has_moved(), "it has given the lease back for a moment");
+    // It knows so.
+    step(&mut running);
+    rotate(&world, &other).expect("rotated");
+    let back = other.rotator().rotate_master_key(&master(NEW), &master(MAIN)).application(&app(APP));
+    drive(&world, back.run()).expect("rotated");
+    let before = super::records(&world);
+    let error = refusal(drive(&world, running));
+    assert!(error.kind() == ErrorKind::Conflict && error.to_string().contains("came between"), "{error}");
+    assert_eq!(job(&world).state, JobState::Finished);
+    assert_eq!(under(&world, NEW), []);
+    assert_eq!(super::records(&world), before);
+}

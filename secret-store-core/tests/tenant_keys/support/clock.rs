@@ -1,10 +1,14 @@
 //! A clock that moves when told, or when somebody sleeps.
 
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use secret_store_core::Clock;
+
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// The monotonic time, and how long the machine was suspended, in microseconds.
 #[derive(Debug, Default)]
@@ -32,9 +36,14 @@ impl Clock for ManualClock {
         Duration::from_micros(self.0.load(Ordering::SeqCst))
     }
 
-    /// Time passes at once. The thread yields, so that those one waits for get on.
+    /// A pause between attempts passes at once; the thread yields, so that those one waits for get on. What is longer is the time
+    /// that a commit has: it waits to be told.
     async fn sleep(&self, duration: Duration) {
-        self.advance(duration);
-        std::thread::yield_now();
+        if duration <= LONGEST_PAUSE {
+            self.advance(duration);
+            return std::thread::yield_now();
+        }
+        let until = self.monotonic() + duration;
+        poll_fn(|_| if self.monotonic() >= until { Poll::Ready(()) } else { Poll::Pending }).await;
     }
 }
