@@ -71,6 +71,7 @@ mod application;
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod bench;
+mod cache;
 mod clock;
 mod context;
 mod crypto;
@@ -85,12 +86,14 @@ mod id;
 mod key;
 mod key_encryption_key;
 mod key_provider;
+mod layer;
 mod persistence;
 mod record;
 mod secret;
 mod store;
 
 pub use application::Application;
+pub use cache::CacheMetrics;
 pub use clock::{Clock, SystemClock};
 pub use context::{EncryptionContext, Purpose, Suite};
 pub use envelope::Format;
@@ -105,6 +108,7 @@ pub use id::{
 pub use key::{DocumentKey, GeneratedKey, WrappedKey};
 pub use key_encryption_key::KeyEncryptionKey;
 pub use key_provider::KeyProvider;
+pub use layer::{CacheOptions, CachedStore, Change, SecretCache, Watch, WatchOptions};
 pub use persistence::{
     Consistency, Limits, ListQuery, Order, Page, Persistence, Precondition, RecordKey, Revision, Stored, Write,
 };

@@ -279,7 +279,7 @@ impl EnvelopeStoreBuilder {
         for id in configured.chain(&config.master_key_id) {
             allowed(id, config.wrap_with.as_ref(), &*self.keys)?;
         }
-        let cache = KeyCache::new(self.cache.0, self.cache.1);
+        let cache = KeyCache::new(self.cache.0, self.cache.1, Arc::clone(&self.clock));
         let marks = HighWaterMarks::new(self.marks);
         let inner = Inner { keys: self.keys, records: self.records, clock: self.clock, config, cache, marks };
         Ok(EnvelopeStore { inner: Arc::new(inner) })

@@ -1,5 +1,7 @@
 //! From a protected secret to its value: every check that needs no key comes before the key provider is asked.
 
+use std::sync::Arc;
+
 use super::Inner;
 use super::key_cache::KeyRef;
 use crate::context::{EncryptionContext, ValueAad};
@@ -23,23 +25,31 @@ impl Inner {
     fn open_ready(&self, protected: &ProtectedSecret) -> Result<Option<SecretValue>> {
         let (sealed, aad) = self.checked(protected)?;
         let key = KeyRef { wrapped: protected.wrapped_key(), context: key_context_bytes(&sealed, &aad) };
-        self.cache.open_ready(&key, &*self.clock, |cipher| cipher.open(&sealed, &aad))
+        self.cache.open_ready(&key, |cipher| cipher.open(&sealed, &aad))
     }
 
     async fn open_wrapped(&self, protected: &ProtectedSecret) -> Result<SecretValue> {
         let (sealed, aad) = self.checked(protected)?;
         let wrapped = protected.wrapped_key();
-        let unwrap = || async {
-            let context = match sealed.format() {
+        // Whoever waits for the same key drives this: it borrows nothing.
+        let unwrap = || {
+            let (keys, wrapped, format) = (Arc::clone(&self.keys), wrapped.clone(), sealed.format());
+            let context = match format {
                 Format::Zero => EncryptionContext::legacy(),
                 Format::One => aad.key_context(),
             };
-            let key = self.keys.unwrap_key(wrapped, &context).await?;
-            ReadyCipher::new(sealed.format(), &key)
+            async move { ReadyCipher::new(format, &keys.unwrap_key(&wrapped, &context).await?) }
         };
         let open = |cipher: &ReadyCipher| cipher.open(&sealed, &aad);
         let key = KeyRef { wrapped, context: key_context_bytes(&sealed, &aad) };
-        self.cache.open(key, &*self.clock, unwrap, open).await
+        self.cache.open(key, unwrap, open).await
+    }
+
+    /// Forgets the ready cipher of a value.
+    pub(super) fn forget_key(&self, protected: &ProtectedSecret) -> Result<()> {
+        let (sealed, aad) = self.checked(protected)?;
+        self.cache.forget(&KeyRef { wrapped: protected.wrapped_key(), context: key_context_bytes(&sealed, &aad) });
+        Ok(())
     }
 
     /// Everything that is checked without a key.
