@@ -11,7 +11,7 @@ use equivalent::Equivalent;
 use crate::cache::{Cache, CacheMetrics, Lifetimes, unshared};
 use crate::clock::Clock;
 use crate::envelope::ReadyCipher;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::key::WrappedKey;
 use crate::secret::SecretValue;
 
@@ -27,6 +27,14 @@ struct Ready {
     cipher: ReadyCipher,
     /// It opened a value. A key that opens nothing is not kept.
     proven: AtomicBool,
+}
+
+/// What came of a wrapped key.
+pub(super) enum Opened {
+    /// It gave a key, which was tried on the value.
+    Tried(Result<SecretValue>),
+    /// It gave none.
+    NoKey(Error),
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -76,18 +84,17 @@ impl KeyCache {
         Self { cache: Cache::new(capacity, lifetimes, is_definite, clock) }
     }
 
-    /// Opens a value with a cipher that is there; `None` where none is.
+    /// Opens a value with what is there of a wrapped key; `None` where nothing is.
     pub(super) fn open_ready(
         &self,
         key: &KeyRef<'_>,
         open: impl Fn(&ReadyCipher) -> Result<SecretValue>,
-    ) -> Result<Option<SecretValue>> {
-        let Some(cache) = &self.cache else { return Ok(None) };
-        match cache.fresh(key, |_| true) {
-            Some(Ok(ready)) => ready.open(open).map(Some),
-            Some(Err(refusal)) => Err(unshared(refusal)),
-            None => Ok(None),
-        }
+    ) -> Option<Opened> {
+        let answer = self.cache.as_ref()?.fresh(key, |_| true)?;
+        Some(match answer {
+            Ok(ready) => Opened::Tried(ready.open(open)),
+            Err(refusal) => Opened::NoKey(unshared(refusal)),
+        })
     }
 
     /// Where [`open_ready`](Self::open_ready) found none: unwraps a cipher and keeps it if it opens the value. At most one unwrap of
@@ -97,23 +104,31 @@ impl KeyCache {
         key: KeyRef<'_>,
         unwrap: impl FnOnce() -> F,
         open: impl Fn(&ReadyCipher) -> Result<SecretValue>,
-    ) -> Result<SecretValue>
+    ) -> Opened
     where
         F: Future<Output = Result<ReadyCipher>> + Send + 'static,
     {
-        let Some(cache) = &self.cache else { return open(&unwrap().await?) };
+        let Some(cache) = &self.cache else {
+            return match unwrap().await {
+                Ok(cipher) => Opened::Tried(open(&cipher)),
+                Err(error) => Opened::NoKey(error),
+            };
+        };
         let key = key.to_owned();
         let load = || {
             let unwrapped = unwrap();
             async { Ok(Arc::new(Ready { cipher: unwrapped.await?, proven: AtomicBool::new(false) })) }
         };
-        let ready = cache.settle(cache.turn(key.clone(), load)).await?;
+        let ready = match cache.settle(cache.turn(key.clone(), load)).await {
+            Ok(ready) => ready,
+            Err(error) => return Opened::NoKey(error),
+        };
         let value = ready.open(open);
         if !ready.proven.load(Ordering::Acquire) {
             let is_this = |kept: &Arc<Ready>| Arc::ptr_eq(kept, &ready) && !kept.proven.load(Ordering::Acquire);
             cache.forget_if(&key, |kept| kept.as_ref().is_ok_and(is_this));
         }
-        value
+        Opened::Tried(value)
     }
 
     /// Wipes one key, also one that is under way.
