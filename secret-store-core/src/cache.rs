@@ -4,7 +4,7 @@
 //!
 //! A **hit** is one lookup in a concurrent map and one comparison with the clock. Everything else happens under the lock of the
 //! key's *stripe*: whether somebody asks already, whether an own write is under way, and both together with the change of the
-//! entry. From this follow the guarantees, which `exploration.rs` checks over the schedules of several tasks:
+//! entry. From this follow the guarantees, which `tests/cache_schedules` explores over the schedules of several threads:
 //!
 //! * One question for each key is under way at a time, and an entry that is there is not asked for again within its life. Who
 //!   waits for a question drives it, so that dropping or forgetting any of them stops none of the others.
@@ -13,13 +13,10 @@
 
 mod direct;
 mod entries;
-#[cfg(all(test, shuttle))]
-mod exploration;
 mod flight;
 mod metrics;
 mod slot;
 mod stripe;
-mod sync;
 mod write;
 
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -34,11 +31,11 @@ pub(crate) use slot::{Answer, Lifetimes};
 
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::sync::{Mutex, MutexGuard, lock};
 use entries::Entries;
 use metrics::{Counters, Event};
 use slot::{Freshness, Slot, is_outage};
 use stripe::{Flight, Stripe};
-use sync::{Mutex, MutexGuard, lock};
 
 const STRIPES: usize = 64;
 

@@ -97,8 +97,11 @@ impl<K: Eq + Hash + Clone, T: Clone> Stripe<K, T> {
     /// Begins an own write; answers its number.
     pub(super) fn begin_write(&mut self, key: &K) -> u64 {
         let number = self.next_number();
-        let writes =
-            self.writes.entry(key.clone()).or_insert(Writes { under_way: 0, newest: 0, unsettled_until: Duration::ZERO });
+        let writes = self.writes.entry(key.clone()).or_insert(Writes {
+            under_way: 0,
+            newest: 0,
+            unsettled_until: Duration::ZERO,
+        });
         writes.under_way += 1;
         writes.newest = number;
         number

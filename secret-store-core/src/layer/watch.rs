@@ -177,7 +177,8 @@ impl Watch {
     /// The first look is at once.
     async fn wait(&self) {
         let clock = self.options.clock();
-        while let Some(left) = self.next_look.and_then(|at| at.checked_sub(clock.monotonic())).filter(|d| !d.is_zero()) {
+        while let Some(left) = self.next_look.and_then(|at| at.checked_sub(clock.monotonic())).filter(|d| !d.is_zero())
+        {
             clock.sleep(left).await;
         }
     }

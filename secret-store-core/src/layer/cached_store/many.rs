@@ -49,7 +49,12 @@ impl<S: SecretStore> Batch<S> {
                 match answers.await {
                     Ok(secrets) => match secrets.get(position) {
                         Some(secret) if *secret.id() == id => return Ok(secret.clone()),
-                        _ => return Err(Error::new(ErrorKind::Unavailable, "the store answered other secrets than asked")),
+                        _ => {
+                            return Err(Error::new(
+                                ErrorKind::Unavailable,
+                                "the store answered other secrets than asked",
+                            ));
+                        }
                     },
                     Err(error) if error.is_retryable() => return Err(error.repeated()),
                     // One of them is the cause: each asks by itself.
