@@ -17,7 +17,10 @@ mod outage;
 
 pub use builder::KmsKeyProviderBuilder;
 
-use allow_list::{AllowList, MasterKey, Replica};
+pub(crate) use allow_list::Replica;
+pub(crate) use call::pairs as context_pairs;
+
+use allow_list::{AllowList, MasterKey};
 use outage::is_regional;
 
 /// "Decrypt", KMS API Reference: a `CiphertextBlob` has 1 to 6,144 bytes. `Encrypt` takes up to 4,096 bytes, of which a
@@ -60,6 +63,17 @@ impl KmsKeyProvider {
     /// Begins with the client of the home region: the one in which aliases and key ids are looked up.
     pub fn builder(client: aws_sdk_kms::Client) -> KmsKeyProviderBuilder {
         KmsKeyProviderBuilder::new(client)
+    }
+
+    /// Where an allowed key may be called, in the order of preference.
+    pub(crate) fn replicas(&self, id: &MasterKeyId) -> Option<&[Replica]> {
+        self.allowed.get(id).map(MasterKey::replicas)
+    }
+
+    /// Where one `ReEncrypt` moves from the one key to the other.
+    pub(crate) fn in_one_region(&self, from: &MasterKeyId, to: &MasterKeyId) -> Vec<(&Replica, &Replica)> {
+        let both = self.allowed.get(from).zip(self.allowed.get(to));
+        both.map(|(source, target)| source.in_one_region(target)).unwrap_or_default()
     }
 
     fn key(&self, id: &MasterKeyId) -> Result<&MasterKey> {

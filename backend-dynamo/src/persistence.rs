@@ -75,6 +75,10 @@ impl DynamoPersistence {
         &self.table
     }
 
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
     fn failure(&self, action: &'static str) -> Failure<'_> {
         Failure { action, table: &self.table, region: self.client.config().region().map(AsRef::as_ref) }
     }

@@ -49,6 +49,8 @@ fn main() -> Outcome<()> {
     for implementation in ["aws-lc", "rustcrypto"] {
         table(&root.join("target/criterion"), implementation, &mut page)?;
     }
+    let aws = std::fs::read_to_string(root.join("benches/aws.md"))?;
+    write!(page, "\n{aws}")?;
     let notes = std::fs::read_to_string(root.join("benches/notes.md"))?;
     write!(page, "\n{notes}")?;
     std::fs::create_dir_all(root.join("docs"))?;

@@ -80,9 +80,16 @@ fn the_format_document_shows_the_vectors() {
     let segment = written["wraps"].as_array().expect("an array").iter().find(|wrap| wrap["kind"] == "legacy");
     let segment = segment.expect("a segment of format 0");
     expected.extend(["document_key", "wrapped"].map(|field| hex_of_base64(&segment[field])));
+    let audit = parse("secret-store-core/tests/vectors/audit.json");
+    expected.extend([&audit["key"], &audit["key_id"], &audit["entries"][1]["bytes"], &audit["bare_head"]].map(text));
+    let line = read("backend-rsa-file/tests/vectors/audit.jsonl");
+    expected.push(line.lines().nth(2).expect("a line").split_whitespace().collect());
 
     let rotation = parse("secret-store-core/tests/vectors/rotation.json");
-    expected.extend(["settings", "job_master_key", "job_document_keys"].map(|kind| text(&rotation[kind]["record"])));
+    expected.extend(
+        ["settings", "job_master_key", "job_tenant_key", "job_document_keys"]
+            .map(|kind| text(&rotation[kind]["record"])),
+    );
     let items = parse("backend-dynamo/tests/vectors/items.json");
     for item in [1, 3].map(|number: usize| &items["items"][number]) {
         expected.extend([text(&item["revision"]), item["item"].to_string()]);

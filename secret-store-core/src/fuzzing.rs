@@ -181,6 +181,8 @@ pub fn key_encryption_key_sample() -> Vec<u8> {
     KeyEncryptionKey::from_bytes(&KEY).wrap_with(&NONCE, &key, &context).expect("wraps")
 }
 
+pub use crate::audit::fuzzing::{audit_entry, audit_entry_sample, audit_head, audit_head_sample};
+
 fn tenant() -> TenantId {
     TenantId::new("acme").expect("a valid id")
 }
@@ -238,7 +240,7 @@ mod tests {
     #[test]
     fn samples_are_accepted_and_their_truncations_are_not() {
         type Case = (fn(&[u8]) -> bool, Vec<u8>);
-        let cases: [Case; 9] = [
+        let cases: [Case; 11] = [
             (record, protected_sample().to_bytes()),
             (metadata, protected_sample().bytes("Metadata").expect("has metadata").to_vec()),
             (wraps, wraps_sample()),
@@ -248,6 +250,8 @@ mod tests {
             (settings, settings_sample()),
             (tenant_wrap, tenant_wrap_sample()),
             (tenant_record, tenant_record_sample()),
+            (audit_entry, audit_entry_sample()),
+            (audit_head, audit_head_sample()),
         ];
         for (n, (accepts, sample)) in cases.into_iter().enumerate() {
             assert!(accepts(&sample), "sample {n}");

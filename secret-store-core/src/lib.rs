@@ -59,6 +59,7 @@
 //! | bring your own keys | [`KeyProvider`], [`KeyEncryptionKey`], [`EncryptionContext`] |
 //! | keep ciphertext elsewhere | [`EnvelopeStore::protect`], [`EnvelopeStore::unprotect`], [`EnvelopeStore::save`] |
 //! | rotate keys, retire one | [`rotation`] |
+//! | record who did what | [`audit`], [`AuditedStore`](audit::AuditedStore) |
 //! | come back from a restore | [`EnvelopeStore::accept_rollback`], [`EnvelopeStore::repair`], [`SecretStoreExt::restore`] |
 //! | read the original's records | [`Legacy`], [`Format`] |
 //!
@@ -68,6 +69,7 @@
 //! * `mock`: `mockall` mocks of the three traits. They do not run provided methods.
 //! * `secrecy`: conversions from and to the types of the `secrecy` crate.
 
+pub mod audit;
 pub mod blocking;
 
 mod application;

@@ -3,6 +3,8 @@
 //! | to | call | what changes |
 //! |---|---|---|
 //! | replace a master key | [`Rotator::rotate_master_key`] | wraps of document keys; values stay as they are, to the byte |
+//! | the same under tenants' keys | [`Rotator::rotate_master_key_of_tenants`] | wraps of tenants' keys; no record of a secret |
+//! | replace a tenant's key | [`Rotator::rotate_tenant_key`] | the same, of the tenant's applications |
 //! | re-encrypt after a compromise | [`Rotator::rotate_document_keys`] | document keys and ciphertexts; versions, metadata and values stay |
 //! | disable a key safely | [`Rotator::check_retirement`] | nothing |
 //!
@@ -56,11 +58,14 @@ mod master;
 mod options;
 mod pass;
 mod place;
+mod probe;
 mod report;
 mod retirement;
 mod retry;
 mod run;
 mod settings;
+mod tenant;
+mod tenant_tier;
 mod work;
 
 pub use census::{ApplicationCensus, Census};
@@ -68,17 +73,20 @@ pub use job::{JobState, ReencryptionId, RotationJob, RotationTarget};
 pub use options::{RotationControl, RotationOptions};
 pub use place::Phase;
 pub use report::{ApplicationReport, Finding, Findings, RotationProgress, RotationReport};
-pub use retirement::{ApplicationRetirement, Retirement, RetirementCheck};
+pub use retirement::{ApplicationRetirement, Retirement, RetirementCheck, TenantKeysRetirement};
 pub use run::Rotation;
+pub use tenant_tier::{TenantTierReport, TenantTierRotation};
 
 use crate::envelope_store::Inner;
 use crate::envelope_store::builder::MAX_COMMIT_TIMEOUT;
 use crate::envelope_store::settings_cache::TRUST;
 use crate::error::{Error, Result};
-use crate::id::{ApplicationName, MasterKeyId};
+use crate::id::{ApplicationName, MasterKeyId, TenantId};
 use crate::persistence::{Consistency, Precondition, Write};
+use crate::tenant::{TenantKeyVersion, TenantKeys};
 use document::DocumentRotation;
 use master::MasterRotation;
+use tenant::TenantRotation;
 
 /// A dropped commit may be on its way still.
 const MARGIN: Duration = Duration::from_secs(10);
@@ -116,6 +124,20 @@ impl Rotator {
         Rotation::new(Arc::clone(&self.inner), "rotate master key", Arc::new(work))
     }
 
+    /// Moves the keys of tenants from one master key to another: one call for each version of a tenant's key, retired ones included,
+    /// and one conditional write. No record of a secret is touched, and nothing waits.
+    ///
+    /// First give `TenantKeys` another master key everywhere: a process that is configured with the old one makes new versions
+    /// under it. [`check_retirement`](RetirementCheck::tenants) finds those.
+    pub fn rotate_master_key_of_tenants(
+        &self,
+        keys: &TenantKeys,
+        from: &MasterKeyId,
+        to: &MasterKeyId,
+    ) -> TenantTierRotation {
+        TenantTierRotation::new(keys.clone(), from.clone(), to.clone())
+    }
+
     /// Seals values under new document keys, as the same versions with the same metadata: after a document key, or a key that
     /// wrapped it, has become known to somebody. What somebody has copied before stays readable to them; change the secrets
     /// themselves too.
@@ -127,6 +149,32 @@ impl Rotator {
     /// an interrupted re-encryption give its id again; with a new id everything is sealed anew.
     pub fn rotate_document_keys(&self, id: ReencryptionId) -> Rotation {
         Rotation::new(Arc::clone(&self.inner), "rotate document keys", Arc::new(DocumentRotation { id, secret: None }))
+    }
+
+    /// Leaves versions of a tenant's key behind, up to and including this one: makes and activates a newer version, unless there is
+    /// one, and moves the document keys of all applications of the tenant to it. Values stay as they are, to the byte. No master
+    /// key is asked but for the tenant's keys themselves. Takes a minute longer than other rotations.
+    ///
+    /// The tenant keys are those of the store, or a clone. Applications are those that the store's configuration gives to the
+    /// tenant, or that are [named](Rotation::applications), and always those that the tenant's records name too.
+    ///
+    /// Afterwards [prove](Self::check_tenant_key_retirement) that nothing needs the old version, retire and destroy it, and raise
+    /// the tenant's [minimum version](crate::TenantConfig::with_minimum_version). After a compromise rotate the document keys too.
+    pub fn rotate_tenant_key(&self, keys: &TenantKeys, tenant: &TenantId, from: TenantKeyVersion) -> Rotation {
+        let work = TenantRotation { keys: keys.clone(), tenant: tenant.clone(), from };
+        let applications = self.inner.config.configured_applications_of(tenant);
+        Rotation::new(Arc::clone(&self.inner), "rotate tenant key", Arc::new(work)).applications(applications)
+    }
+
+    /// Proves that a version of a tenant's key is needed no more, or lists what needs it: in the applications of
+    /// [`rotate_tenant_key`](Self::rotate_tenant_key). Older versions are needed no more either where this is proved of each.
+    pub fn check_tenant_key_retirement(
+        &self,
+        keys: &TenantKeys,
+        tenant: &TenantId,
+        version: TenantKeyVersion,
+    ) -> RetirementCheck {
+        RetirementCheck::of_tenant(Arc::clone(&self.inner), keys.clone(), tenant.clone(), version)
     }
 
     /// Proves that a master key is needed no more, or lists what needs it.

@@ -181,7 +181,13 @@ enum Outcome {
 }
 
 async fn faulty(request: &Request, fault: Option<Fault>, script: &Script, upstream: &Upstream) -> Outcome {
-    let passed = || async { upstream.forward(request).await.map_or(Outcome::Lost(None), Outcome::Answered) };
+    let passed = || async {
+        let response = match script.standing_answer(request) {
+            Some(response) => Some(response),
+            None => upstream.forward(request).await,
+        };
+        response.map_or(Outcome::Lost(None), Outcome::Answered)
+    };
     let Some(fault) = fault else { return passed().await };
     match fault {
         Fault::Hang => Outcome::Withheld(None),

@@ -10,10 +10,11 @@ use secret_store_core::MasterKeyId;
 use super::outage::Outage;
 
 /// One key in one region, and the client for it.
-pub(super) struct Replica {
-    pub(super) arn: MasterKeyId,
-    pub(super) region: Arc<str>,
-    pub(super) client: Client,
+#[derive(Clone)]
+pub(crate) struct Replica {
+    pub(crate) arn: MasterKeyId,
+    pub(crate) region: Arc<str>,
+    pub(crate) client: Client,
     pub(super) outage: Outage,
 }
 

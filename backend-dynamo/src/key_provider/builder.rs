@@ -15,7 +15,7 @@ use super::call;
 type Keys = BTreeMap<MasterKeyId, Arc<MasterKey>>;
 
 /// Configures a [`KmsKeyProvider`]: clients, one a region, and the keys they may call.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct KmsKeyProviderBuilder {
     /// The first is the home region's.

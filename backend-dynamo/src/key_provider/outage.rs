@@ -1,5 +1,6 @@
 //! Keys that could not be used in a region a moment ago: while it is down, not every call waits for it in vain.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -9,8 +10,8 @@ use secret_store_core::ErrorKind;
 const ASKED_LAST_FOR: Duration = Duration::from_secs(30);
 
 /// Until when one is asked last, in milliseconds of the monotonic clock; 0 when nothing was noted.
-#[derive(Debug, Default)]
-pub(super) struct Outage(AtomicU64);
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outage(Arc<AtomicU64>);
 
 impl Outage {
     pub(super) fn note(&self, now: Duration) {

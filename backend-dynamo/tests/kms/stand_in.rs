@@ -9,7 +9,7 @@ use aws_sdk_kms::Client;
 use aws_sdk_kms::error::ProvideErrorMetadata;
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{
-    DataKeySpec, EncryptionAlgorithmSpec, KeySpec, KeyState as State, KeyUsageType, RecipientInfo,
+    DataKeySpec, DryRunModifierType, EncryptionAlgorithmSpec, KeySpec, KeyState as State, KeyUsageType, RecipientInfo,
 };
 use secret_store_dynamo_emulator::{ACCOUNT, KeyState};
 
@@ -263,6 +263,34 @@ async fn dry_runs_and_denials() {
     assert!(error.message().is_some_and(|text| text.contains("is not authorized to perform: kms:GenerateDataKey")));
     kms.allow_all();
     encrypted(&client, &arn, &[]).await;
+}
+
+/// "Decrypt", "ReEncrypt", KMS API Reference: with `IGNORE_CIPHERTEXT` a dry run needs no ciphertext, and names its keys.
+#[tokio::test]
+async fn dry_runs_without_a_ciphertext() {
+    let kms = Region::start("us-east-1");
+    let (first, second, rsa, client) = (kms.create_key(), kms.create_key(), kms.create_rsa_key(), client(&kms));
+    let ignoring = DryRunModifierType::IgnoreCiphertext;
+    let decrypt = || client.decrypt().dry_run_modifiers(ignoring.clone());
+    assert_eq!(code!(decrypt().key_id(&first).dry_run(true)), "DryRunOperationException");
+    assert_eq!(code!(decrypt().dry_run(true)), "ValidationException");
+    assert_eq!(code!(decrypt().key_id(&rsa).dry_run(true)), "InvalidKeyUsageException");
+    assert_ne!(code!(decrypt().key_id(&first)), "DryRunOperationException");
+    assert_eq!(code!(client.decrypt().key_id(&first).dry_run(true)), "ValidationException");
+
+    let move_to =
+        |to: &str| client.re_encrypt().destination_key_id(to).dry_run(true).dry_run_modifiers(ignoring.clone());
+    assert_eq!(code!(move_to(&second).source_key_id(&first)), "DryRunOperationException");
+    assert_eq!(code!(move_to(&second)), "ValidationException");
+    for action in ["kms:ReEncryptFrom", "kms:ReEncryptTo"] {
+        kms.deny(action);
+        let error = move_to(&second).source_key_id(&first).send().await.expect_err("denied").into_service_error();
+        assert!(error.message().is_some_and(|text| text.contains(action)), "{action}");
+        kms.allow_all();
+    }
+    kms.set_state(&second, KeyState::Disabled);
+    assert_eq!(code!(move_to(&second).source_key_id(&first)), "DisabledException");
+    assert_eq!(code!(decrypt().key_id(&second).dry_run(true)), "DisabledException");
 }
 
 /// Whatever the stand-in does not implement is refused, so that no test rests on it.

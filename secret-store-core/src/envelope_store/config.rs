@@ -156,6 +156,13 @@ impl Config {
         applications
     }
 
+    /// Those of them that it gives to a tenant.
+    pub(crate) fn configured_applications_of(&self, tenant: &TenantId) -> Vec<ApplicationName> {
+        let of_tenant =
+            |name: &ApplicationName| self.applications.get(name).is_some_and(|of| of.tenant.as_ref() == Some(tenant));
+        self.configured_applications().into_iter().filter(of_tenant).collect()
+    }
+
     pub(super) fn history(&self, name: &ApplicationName) -> Result<HistoryRetention> {
         Ok(self.application(name)?.history.unwrap_or(self.history))
     }

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use super::place::{Phase, Position};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{ApplicationName, MasterKeyId, SecretName};
+use crate::id::{ApplicationName, MasterKeyId, SecretName, TenantId};
 use crate::key::random_bytes;
 use crate::persistence::RecordKey;
 use crate::record::{Record, Value};
 use crate::settings;
+use crate::tenant::TenantKeyVersion;
 
 const KIND: &str = "Kind";
 const STATE: &str = "State";
@@ -23,10 +24,13 @@ const CURSOR: &str = "Cursor";
 const CHANGED: &str = "Changed";
 const FROM: &str = "From";
 const TO: &str = "To";
+const TENANT: &str = "Tenant";
+const VERSION: &str = "Version";
 const ID: &str = "Id";
 const NAME: &str = "Name";
 
 const MASTER_KEY: &str = "master-key";
+const TENANT_KEY: &str = "tenant-key";
 const DOCUMENT_KEYS: &str = "document-keys";
 
 /// What a rotation does. The caller says it, each time anew; a stored job of another target is never taken up.
@@ -39,6 +43,13 @@ pub enum RotationTarget {
         from: MasterKeyId,
         /// The key that takes its place.
         to: MasterKeyId,
+    },
+    /// Document keys move to a newer version of a tenant's key.
+    TenantKey {
+        /// Whose key it is.
+        tenant: TenantId,
+        /// The newest version that is left behind.
+        from: TenantKeyVersion,
     },
     /// Values get new document keys.
     DocumentKeys {
@@ -53,6 +64,9 @@ impl fmt::Display for RotationTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MasterKey { from, to } => write!(f, "moving document keys from master key {from} to {to}"),
+            Self::TenantKey { tenant, from } => {
+                write!(f, "leaving version {from} of the key of tenant {tenant} behind")
+            }
             Self::DocumentKeys { id, secret: None } => write!(f, "re-encryption {id}"),
             Self::DocumentKeys { id, secret: Some(name) } => write!(f, "re-encryption {id} of {name}"),
         }
@@ -188,6 +202,11 @@ impl RotationJob {
                 record.set(TO, Value::Text(Arc::clone(to.as_shared())));
                 MASTER_KEY
             }
+            RotationTarget::TenantKey { tenant, from } => {
+                record.set(TENANT, Value::Text(Arc::clone(tenant.as_shared())));
+                record.set(VERSION, Value::Number(from.get().into()));
+                TENANT_KEY
+            }
             RotationTarget::DocumentKeys { id, secret } => {
                 record.set(ID, Value::from(id.as_bytes()));
                 if let Some(name) = secret {
@@ -211,7 +230,7 @@ impl RotationJob {
     /// [`Unsupported`](ErrorKind::Unsupported) for a kind or an attribute of a later release,
     /// [`Integrity`](ErrorKind::Integrity) for anything else that is malformed.
     pub(super) fn from_record(record: &Record) -> Result<Self> {
-        let known = [KIND, STATE, FENCE, OWNER, PASS, PHASE, CURSOR, CHANGED, FROM, TO, ID, NAME];
+        let known = [KIND, STATE, FENCE, OWNER, PASS, PHASE, CURSOR, CHANGED, FROM, TO, TENANT, VERSION, ID, NAME];
         if record.iter().any(|(name, _)| !known.contains(&name)) {
             return Err(later_release());
         }
@@ -242,6 +261,13 @@ fn target(record: &Record) -> Result<RotationTarget> {
     let key = |name| MasterKeyId::new(Arc::clone(text(record, name)?)).map_err(|_| Error::integrity());
     match &**text(record, KIND)? {
         MASTER_KEY => Ok(RotationTarget::MasterKey { from: key(FROM)?, to: key(TO)? }),
+        TENANT_KEY => {
+            let version = record.number(VERSION).and_then(|version| u32::try_from(version).ok());
+            Ok(RotationTarget::TenantKey {
+                tenant: TenantId::new(Arc::clone(text(record, TENANT)?)).map_err(|_| Error::integrity())?,
+                from: version.and_then(|version| TenantKeyVersion::new(version).ok()).ok_or_else(Error::integrity)?,
+            })
+        }
         DOCUMENT_KEYS => {
             let id = record.bytes(ID).and_then(|id| <[u8; ReencryptionId::BYTES]>::try_from(&**id).ok());
             let name = record.get(NAME).map(|_| text(record, NAME)).transpose()?;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use subtle::ConstantTimeEq;
 
 use super::job::RotationTarget;
 use super::lease::Pulse;
 use super::place::{Place, Scope};
+use super::probe::probe;
 use super::settings;
 use super::work::{Judgement, PassKind, Work};
 use crate::context::EncryptionContext;
@@ -58,7 +58,9 @@ impl Work for MasterRotation {
         // Before a job is begun that could not go on.
         let (settings, _) = inner.current_settings(&scope.application).await?;
         settings.replacing(&self.from, &self.to)?;
-        probe(inner, scope, &self.to).await
+        let id = SecretId::new(scope.application.clone(), SecretName::new(PROBE)?);
+        let context = EncryptionContext::document_key(&inner.config.store_id, &id, SecretVersion::FIRST);
+        probe(&*inner.keys, &self.to, &context).await
     }
 
     async fn shut_out(&self, inner: &Inner, scope: &Scope, pulse: &Pulse) -> Result<()> {
@@ -124,23 +126,4 @@ pub(super) fn readable(inner: &Inner, place: &Place, record: &Record) -> Result<
 /// Whether any wrap of a secret is under a master key.
 pub(super) fn names(protected: &ProtectedSecret, id: &MasterKeyId) -> bool {
     protected.all_wraps().any(|wrapped| wrapped.master_key_id() == id)
-}
-
-/// Tries a master key that everything is to depend on: it makes a key, names itself as it was called, and opens what it made.
-async fn probe(inner: &Inner, scope: &Scope, to: &MasterKeyId) -> Result<()> {
-    let id = SecretId::new(scope.application.clone(), SecretName::new(PROBE)?);
-    let context = EncryptionContext::document_key(&inner.config.store_id, &id, SecretVersion::FIRST);
-    let generated = inner.keys.generate_key(to, &context).await?;
-    let named = generated.wrapped.master_key_id();
-    if named != to {
-        return Err(Error::invalid_input(format!("master key {to} is {named} in records: name it so")));
-    }
-    let opened = inner.keys.unwrap_key(&generated.wrapped, &context).await?;
-    if bool::from(opened.expose_secret().ct_eq(generated.document_key.expose_secret())) {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::KeyUnavailable,
-        format!("master key {to} does not open what it wraps: nothing was changed"),
-    ))
 }

@@ -38,6 +38,10 @@ impl Finding {
         Self { key, secret, version: place.version, kind: None, reason }
     }
 
+    pub(super) fn of_key(key: RecordKey, error: &Error) -> Self {
+        Self { key, secret: None, version: None, kind: Some(error.kind()), reason: error.to_string() }
+    }
+
     pub(super) fn foreign(key: RecordKey) -> Self {
         let reason = "nothing that this library writes stands under such a name".to_owned();
         Self { key, secret: None, version: None, kind: Some(ErrorKind::Integrity), reason }

@@ -1,6 +1,7 @@
 //! The proof that a master key is needed no more, before it is disabled.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::GRACE;
 use super::census::{Visited, visit};
@@ -8,20 +9,30 @@ use super::job::{JobState, RotationJob};
 use super::options::RotationOptions;
 use super::place::Scope;
 use super::report::{Finding, Findings};
+use super::tenant::TENANT_GRACE;
 use crate::envelope::protected::ProtectedSecret;
 use crate::envelope_store::Inner;
 use crate::error::{Error, Result};
-use crate::id::{ApplicationName, MasterKeyId};
-use crate::persistence::Consistency;
+use crate::id::{ApplicationName, MasterKeyId, TenantId};
+use crate::persistence::{Consistency, RecordKey};
+use crate::tenant::{TenantKeyVersion, TenantKeys};
 
 /// A check to be run; [`Rotator::check_retirement`](super::Rotator::check_retirement) makes it.
 #[derive(Clone)]
 #[must_use = "nothing is checked until `run`"]
 pub struct RetirementCheck {
     inner: Arc<Inner>,
-    key: MasterKeyId,
+    key: RetiringKey,
     applications: Vec<ApplicationName>,
+    tenants: Option<(TenantKeys, Vec<TenantId>)>,
     options: RotationOptions,
+}
+
+/// Which key is to retire.
+#[derive(Clone, Debug)]
+enum RetiringKey {
+    Master(MasterKeyId),
+    Tenant { keys: TenantKeys, tenant: TenantId, version: TenantKeyVersion },
 }
 
 /// What stands between one application and the retirement of a key.
@@ -30,8 +41,8 @@ pub struct RetirementCheck {
 pub struct ApplicationRetirement {
     /// Which one.
     pub application: ApplicationName,
-    /// Whether writers are shut out: the settings said, from before the grace period until after the check, that the key was
-    /// replaced.
+    /// Whether writers are shut out: from before the grace period until after the check the settings said that the key was
+    /// replaced; of a tenant's key, another version was active.
     pub is_replaced: bool,
     /// An unfinished job, which may be moving keys.
     pub unfinished: Option<RotationJob>,
@@ -57,16 +68,35 @@ impl ApplicationRetirement {
 pub struct Retirement {
     /// Which key.
     pub key: MasterKeyId,
+    /// Which version of it; `None` for a master key.
+    pub version: Option<TenantKeyVersion>,
     /// Application by application.
     pub applications: Vec<ApplicationRetirement>,
+    /// The keys of the tenants that were named.
+    pub tenant_keys: TenantKeysRetirement,
+}
+
+/// What of tenants' keys stands between a master key and its retirement.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct TenantKeysRetirement {
+    /// Versions of tenants' keys that were looked at.
+    pub versions: u64,
+    /// Those that are under the master key.
+    pub needed_by: Findings,
+    /// Those that cannot be read, so that it cannot be said what they need.
+    pub unreadable: Findings,
 }
 
 impl Retirement {
-    /// Whether none of the applications that were checked needs the key: it may be disabled. Delete it only when no backup is
-    /// left that needs it.
+    /// Whether none of the applications and tenants that were checked needs the key: it may be disabled. Delete it only when no
+    /// backup is left that needs it.
     #[must_use]
     pub fn is_proven(&self) -> bool {
+        let of_tenants = &self.tenant_keys;
         self.applications.iter().all(ApplicationRetirement::is_proven)
+            && of_tenants.needed_by.is_empty()
+            && of_tenants.unreadable.is_empty()
     }
 }
 
@@ -79,7 +109,14 @@ impl std::fmt::Debug for RetirementCheck {
 impl RetirementCheck {
     pub(super) fn new(inner: Arc<Inner>, key: MasterKeyId) -> Self {
         let applications = inner.config.configured_applications();
-        Self { inner, key, applications, options: RotationOptions::default() }
+        let key = RetiringKey::Master(key);
+        Self { inner, key, applications, tenants: None, options: RotationOptions::default() }
+    }
+
+    pub(super) fn of_tenant(inner: Arc<Inner>, keys: TenantKeys, tenant: TenantId, version: TenantKeyVersion) -> Self {
+        let applications = inner.config.configured_applications_of(&tenant);
+        let key = RetiringKey::Tenant { keys, tenant, version };
+        Self { inner, key, applications, tenants: None, options: RotationOptions::default() }
     }
 
     /// Checks this application alone, in the place of those that the store's configuration names.
@@ -93,6 +130,13 @@ impl RetirementCheck {
         self
     }
 
+    /// Checks the keys of these tenants too: whether any version of them is under the master key. There is no listing of all
+    /// tenants: the caller must know them.
+    pub fn tenants(mut self, keys: &TenantKeys, tenants: impl IntoIterator<Item = TenantId>) -> Self {
+        self.tenants = Some((keys.clone(), tenants.into_iter().collect()));
+        self
+    }
+
     /// Reads all records of the applications, history included, and answers which need the key. Takes at least the grace period, a
     /// little over two minutes, so that what late writers may still store is met. Changes nothing and asks for no key.
     ///
@@ -101,44 +145,119 @@ impl RetirementCheck {
     /// # Errors
     ///
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) without an application; otherwise as the persistence and the settings say.
-    pub async fn run(self) -> Result<Retirement> {
-        if self.applications.is_empty() {
+    pub async fn run(mut self) -> Result<Retirement> {
+        self.check_all().await.map_err(|error| error.with_operation("check retirement"))
+    }
+
+    async fn check_all(&mut self) -> Result<Retirement> {
+        self.add_applications().await?;
+        if self.applications.is_empty() && self.tenants.is_none() {
             return Err(super::no_application());
         }
-        let mut is_replaced = Vec::with_capacity(self.applications.len());
+        let mut was_replaced = Vec::with_capacity(self.applications.len());
         for application in &self.applications {
-            is_replaced.push(self.is_replaced(application).await?);
+            was_replaced.push(self.is_replaced(application).await?);
         }
-        self.inner.clock.sleep(GRACE).await;
+        self.inner.clock.sleep(self.grace()).await;
         let mut applications = Vec::with_capacity(self.applications.len());
-        for (application, was_replaced) in self.applications.iter().zip(is_replaced) {
-            let mut found = self.check(application).await.map_err(|error| error.with_operation("check retirement"))?;
+        for (application, was_replaced) in self.applications.iter().zip(was_replaced) {
+            let mut found = self.check(application).await?;
             found.is_replaced = was_replaced && self.is_replaced(application).await?;
             applications.push(found);
         }
-        Ok(Retirement { key: self.key, applications })
+        let version = match &self.key {
+            RetiringKey::Master(_) => None,
+            RetiringKey::Tenant { version, .. } => Some(*version),
+        };
+        let tenant_keys = self.check_tenants().await?;
+        Ok(Retirement { key: self.named(), version, applications, tenant_keys })
+    }
+
+    async fn check_tenants(&self) -> Result<TenantKeysRetirement> {
+        let mut found = TenantKeysRetirement::default();
+        let (Some((keys, tenants)), RetiringKey::Master(master)) = (&self.tenants, &self.key) else { return Ok(found) };
+        for tenant in tenants {
+            for (sort, info) in keys.each_version(tenant).await? {
+                let place = RecordKey::new(keys.partition(tenant), sort);
+                found.versions += 1;
+                match info {
+                    Ok(info) if info.master_key_id.as_ref() == Some(master) => {
+                        let reason = format!("version {} of the key of tenant {tenant} is under it", info.version);
+                        found.needed_by.push(Finding { kind: None, reason, ..Finding::foreign(place) });
+                    }
+                    Ok(_) => {}
+                    Err(error) => found.unreadable.push(Finding::of_key(place, &error)),
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// All that the tenant's records name.
+    async fn add_applications(&mut self) -> Result<()> {
+        if let RetiringKey::Tenant { keys, tenant, .. } = &self.key {
+            self.applications.extend(keys.applications(tenant).await?);
+        }
+        self.applications.sort();
+        self.applications.dedup();
+        Ok(())
+    }
+
+    fn grace(&self) -> Duration {
+        match self.key {
+            RetiringKey::Master(_) => GRACE,
+            RetiringKey::Tenant { .. } => TENANT_GRACE,
+        }
+    }
+
+    /// As records name it.
+    fn named(&self) -> MasterKeyId {
+        match &self.key {
+            RetiringKey::Master(id) => id.clone(),
+            RetiringKey::Tenant { tenant, .. } => MasterKeyId::for_tenant(tenant),
+        }
     }
 
     async fn is_replaced(&self, application: &ApplicationName) -> Result<bool> {
-        let (settings, _) = self.inner.current_settings(application).await?;
-        Ok(settings.replacement(&self.key).is_some())
+        match &self.key {
+            RetiringKey::Master(id) => {
+                let (settings, _) = self.inner.current_settings(application).await?;
+                Ok(settings.replacement(id).is_some())
+            }
+            RetiringKey::Tenant { keys, tenant, version } => {
+                Ok(keys.active_version(tenant).await?.is_some_and(|active| active > *version))
+            }
+        }
+    }
+
+    /// Whether a secret has a wrap under the key. By what it names alone: whether this store would read it is not the question.
+    fn is_needed_by(&self, protected: &ProtectedSecret) -> Result<bool> {
+        match &self.key {
+            RetiringKey::Master(id) => Ok(super::master::names(protected, id)),
+            RetiringKey::Tenant { version, .. } => {
+                Ok(super::tenant::versions(protected, &self.named())?.contains(version))
+            }
+        }
     }
 
     async fn check(&self, application: &ApplicationName) -> Result<ApplicationRetirement> {
         let (mut records, mut needed_by, mut unreadable) = (0, Findings::default(), Findings::default());
         let scope = Scope { application: application.clone(), secret: None };
+        let key = match &self.key {
+            RetiringKey::Master(id) => format!("master key {id}"),
+            RetiringKey::Tenant { tenant, version, .. } => format!("version {version} of the key of tenant {tenant}"),
+        };
         visit(&self.inner, &scope, &self.options, |visited| {
             records += 1;
-            match visited {
-                Visited::Foreign(finding) => unreadable.push(finding),
-                // By what it names alone: whether this store would read it is not the question.
-                Visited::Secret(place, stored) => match ProtectedSecret::from_record(&place.id, &stored.record) {
-                    Err(error) => unreadable.push(Finding::new(&place, &error)),
-                    Ok(protected) if super::master::names(&protected, &self.key) => {
-                        needed_by.push(Finding::needed(&place, format!("has a wrap under master key {}", self.key)));
-                    }
-                    Ok(_) => {}
-                },
+            let (place, stored) = match visited {
+                Visited::Foreign(finding) => return unreadable.push(finding),
+                Visited::Secret(place, stored) => (place, stored),
+            };
+            let protected = ProtectedSecret::from_record(&place.id, &stored.record);
+            match protected.and_then(|protected| self.is_needed_by(&protected)) {
+                Ok(true) => needed_by.push(Finding::needed(&place, format!("has a wrap under {key}"))),
+                Ok(false) => {}
+                Err(error) => unreadable.push(Finding::new(&place, &error)),
             }
         })
         .await?;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use futures_util::future::select;
 
-use super::GRACE;
 use super::census::{self, Census};
 use super::lease::Lease;
 use super::options::{Mode, RotationOptions};
@@ -76,9 +75,8 @@ impl Rotation {
     }
 
     async fn census(&self) -> Result<Census> {
-        self.check_scopes()?;
         let mut census = Census::default();
-        for scope in &self.scopes {
+        for scope in &self.checked_scopes().await? {
             // The floor is known from then on.
             self.inner.current_settings(&scope.application).await?;
             census.applications.push(census::take(&self.inner, &*self.work, scope, &self.options).await?);
@@ -86,11 +84,13 @@ impl Rotation {
         Ok(census)
     }
 
-    fn check_scopes(&self) -> Result<()> {
-        if self.scopes.is_empty() {
+    async fn checked_scopes(&self) -> Result<Vec<Scope>> {
+        let scopes = self.work.scopes(self.scopes.clone()).await?;
+        if scopes.is_empty() {
             return Err(super::no_application());
         }
-        self.scopes.iter().try_for_each(|scope| self.work.check(&self.inner, scope))
+        scopes.iter().try_for_each(|scope| self.work.check(&self.inner, scope))?;
+        Ok(scopes)
     }
 
     /// Runs until the proof is complete, or goes on with what was interrupted. Takes at least the grace period, a little over two
@@ -112,17 +112,17 @@ impl Rotation {
     }
 
     async fn run_all(&self) -> Result<RotationReport> {
-        self.check_scopes()?;
-        for scope in &self.scopes {
+        let scopes = self.checked_scopes().await?;
+        for scope in &scopes {
             self.work.probe(&self.inner, scope).await?;
         }
         // All of them first: they wait for the same grace period.
-        let mut shut_out_at = Vec::with_capacity(self.scopes.len());
-        for scope in &self.scopes {
+        let mut shut_out_at = Vec::with_capacity(scopes.len());
+        for scope in &scopes {
             shut_out_at.push(self.shut_out(scope).await?);
         }
         let mut report = RotationReport::default();
-        for (scope, shut_out_at) in self.scopes.iter().zip(shut_out_at) {
+        for (scope, shut_out_at) in scopes.iter().zip(shut_out_at) {
             if self.options.mode() == Mode::Cancelled {
                 break;
             }
@@ -229,7 +229,7 @@ impl Rotation {
     }
 
     fn grace_left(&self, shut_out_at: Duration) -> Duration {
-        (shut_out_at + GRACE).saturating_sub(self.inner.clock.monotonic())
+        (shut_out_at + self.work.grace()).saturating_sub(self.inner.clock.monotonic())
     }
 }
 

@@ -1,9 +1,11 @@
 //! What one kind of rotation does to one record. The engine does the rest: order, conditions, retries, the proof of the end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::GRACE;
 use super::job::RotationTarget;
 use super::lease::Pulse;
 use super::place::{Place, Scope};
@@ -39,6 +41,11 @@ pub(super) trait Work: Send + Sync {
     /// The same for one secret, where that has a meaning.
     fn of_secret(&self, id: &SecretId) -> Option<Arc<dyn Work>>;
 
+    /// Where it works, given what the caller or the configuration names.
+    async fn scopes(&self, named: Vec<Scope>) -> Result<Vec<Scope>> {
+        Ok(named)
+    }
+
     /// Refuses what the configuration does not allow. Asks nobody.
     fn check(&self, inner: &Inner, scope: &Scope) -> Result<()>;
 
@@ -57,6 +64,11 @@ pub(super) trait Work: Send + Sync {
 
     /// After the closing pass: refuses where writers may have written originals meanwhile.
     async fn confirm(&self, inner: &Inner, scope: &Scope) -> Result<()>;
+
+    /// How long after writers were shut out they may still store what they began before.
+    fn grace(&self) -> Duration {
+        GRACE
+    }
 
     /// Whether an error is the record's own fault: it is reported then, and the rotation goes on.
     fn is_of_record(&self, kind: ErrorKind) -> bool {

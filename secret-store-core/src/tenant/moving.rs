@@ -1,11 +1,17 @@
 //! From one master key to another: what a rotation of master keys does to each version of a tenant's key.
 
+use std::sync::Arc;
+
 use super::listing::TenantKeyInfo;
 use super::records::{self, HeldKey, KeyRecord};
+use super::version::TenantKeyVersion;
 use super::{Inner, TenantKeys};
+use crate::clock::Clock;
+use crate::context::EncryptionContext;
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::MasterKeyId;
-use crate::persistence::{Consistency, Precondition, Revision, Write};
+use crate::id::{MasterKeyId, TenantId};
+use crate::key_provider::KeyProvider;
+use crate::persistence::{Consistency, Precondition, RecordKey, Revision, Write};
 
 impl TenantKeys {
     /// Moves one version of a tenant's key, as [`versions`](Self::versions) listed it, to another master key: one
@@ -22,6 +28,42 @@ impl TenantKeys {
     /// the inner provider and the [`Persistence`](crate::Persistence) say.
     pub async fn rewrap_version(&self, info: &TenantKeyInfo, to: &MasterKeyId) -> Result<TenantKeyInfo> {
         self.inner.rewrap_version(info, to).await.map_err(|error| error.with_operation("rewrap tenant key"))
+    }
+}
+
+impl TenantKeys {
+    /// Refuses to move a tenant's key where a master key is outside the allow-lists, or where new versions would be made under the
+    /// old one. Asks nobody.
+    pub(crate) fn check_move(&self, tenant: &TenantId, from: &MasterKeyId, to: &MasterKeyId) -> Result<()> {
+        let (config, keys) = (&self.inner.config, &*self.inner.keys);
+        config.check_tenant(tenant)?;
+        config.check_unwrapping_key(from, keys)?;
+        config.check_wrapping_key(to, keys)?;
+        config.check_unwrapping_key(to, keys)?;
+        match config.wrapping_key(tenant, keys) {
+            Ok(configured) if configured == *from => Err(Error::invalid_input(format!(
+                "new versions of the key of tenant {tenant} are made under master key {from}: configure tenant keys with another first"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The holder of master keys, and a context under which one may be tried: that of a version that is never reached.
+    pub(crate) fn probe(&self, tenant: &TenantId) -> Result<(Arc<dyn KeyProvider>, EncryptionContext)> {
+        let version = TenantKeyVersion::new(u32::MAX)?;
+        Ok((Arc::clone(&self.inner.keys), self.inner.key_context(tenant, version)))
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.inner.clock
+    }
+
+    pub(crate) fn partition(&self, tenant: &TenantId) -> Arc<str> {
+        records::partition(tenant)
+    }
+
+    pub(crate) fn version_key(&self, tenant: &TenantId, version: TenantKeyVersion) -> RecordKey {
+        records::version_key(tenant, version)
     }
 }
 

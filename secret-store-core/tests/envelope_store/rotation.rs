@@ -6,6 +6,8 @@ mod job;
 mod late_writers;
 mod master;
 mod retirement;
+mod tenant_tier;
+mod tenants;
 mod watching;
 
 use std::collections::BTreeMap;

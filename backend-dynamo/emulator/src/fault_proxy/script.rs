@@ -88,6 +88,14 @@ impl Script {
         (number, fault.or_else(|| state.always.clone()))
     }
 
+    /// What answers an operation that the stand-in does not know.
+    pub(super) fn standing_answer(&self, request: &Request) -> Option<Response> {
+        match self.state().by_operation.get(request.operation())? {
+            Fault::Answer(response) => Some(response.clone()),
+            _ => None,
+        }
+    }
+
     pub(super) fn answered(&self, number: usize, response: &Response) {
         let mut state = self.state();
         let Some((_, exchange)) = state.exchanges.iter_mut().find(|(received, _)| *received == number) else { return };

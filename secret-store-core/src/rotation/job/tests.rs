@@ -23,6 +23,12 @@ fn of_documents(secret: Option<&str>) -> RotationJob {
     RotationJob { target, state: JobState::Finished, position: Position::beginning(), ..sample() }
 }
 
+fn of_tenant() -> RotationJob {
+    let tenant = TenantId::new("acme").expect("valid");
+    let target = RotationTarget::TenantKey { tenant, from: TenantKeyVersion::new(3).expect("not zero") };
+    RotationJob { target, state: JobState::Released, position: Position::beginning(), ..sample() }
+}
+
 fn kind(record: &Record) -> ErrorKind {
     RotationJob::from_record(record).expect_err("refused").kind()
 }
@@ -32,7 +38,11 @@ fn kind(record: &Record) -> ErrorKind {
 fn frozen_bytes() {
     let vectors: serde_json::Value =
         serde_json::from_str(include_str!("../../../tests/vectors/rotation.json")).expect("the vectors parse");
-    for (name, job) in [("job_master_key", sample()), ("job_document_keys", of_documents(Some("MainDb")))] {
+    for (name, job) in [
+        ("job_master_key", sample()),
+        ("job_tenant_key", of_tenant()),
+        ("job_document_keys", of_documents(Some("MainDb"))),
+    ] {
         let frozen = vectors[name]["record"].as_str().expect("hex");
         assert_eq!(hex::encode(job.to_record().to_bytes()), frozen, "{name}");
         let record = Record::from_bytes(&hex::decode(frozen).expect("hex")).expect("a record");
@@ -44,9 +54,13 @@ fn frozen_bytes() {
 
 #[test]
 fn what_is_written_is_read() {
-    for job in
-        [sample(), of_documents(None), of_documents(Some("a\u{1f}b")), RotationJob::new(sample().target, [1; 16])]
-    {
+    for job in [
+        sample(),
+        of_tenant(),
+        of_documents(None),
+        of_documents(Some("a\u{1f}b")),
+        RotationJob::new(sample().target, [1; 16]),
+    ] {
         assert_eq!(RotationJob::from_record(&job.to_record()).expect("a job"), job);
     }
 }
@@ -77,6 +91,16 @@ fn every_other_form_is_refused() {
         [("Id", Value::from(&[9u8; 17][..])), ("Name", Value::from("~x")), ("From", Value::from("2025"))]
     {
         assert_eq!(kind(&of_documents(None).to_record().with(name, value)), ErrorKind::Integrity, "{name}");
+    }
+    for (name, value) in [
+        ("Tenant", Value::from("")),
+        ("Tenant", Value::from(1)),
+        ("Version", Value::from(0)),
+        ("Version", Value::from(1 << 32)),
+        ("Version", Value::from("3")),
+        ("To", Value::from("2026")),
+    ] {
+        assert_eq!(kind(&of_tenant().to_record().with(name, value)), ErrorKind::Integrity, "{name}");
     }
     for name in ["Changed", "Fence", "From", "Kind", "Owner", "Pass", "Phase", "State", "To"] {
         let mut without = sample().to_record();

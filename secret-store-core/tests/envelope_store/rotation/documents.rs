@@ -174,7 +174,7 @@ fn a_key_that_a_record_merely_names_gains_nothing() {
     // The wrap under the first key is moved among the further ones; the first one is the forger's.
     let info = wait(store.get(&id("Db"))).expect("opens").info().clone();
     assert_eq!(info.also_wrapped_with, [master(NEW)]);
-    let forged = genuine.clone().with(MASTER_KEY_ID, "third".into());
+    let forged = genuine.with(MASTER_KEY_ID, "third".into());
     world.plant(&current(&id("Db")), forged);
     assert!(wait(builder().build().expect("valid").get(&id("Db"))).is_ok(), "the further wrap opens it");
     world.keys.take_asked();

@@ -301,7 +301,7 @@ fn a_forged_job_can_refuse_and_is_given_up() {
     rotate(&world, &store(&world)).expect("rotated");
     let back = || rotator.rotate_master_key(&master(NEW), &master(MAIN)).application(&app(APP));
     let genuine = world.record(&job_key());
-    let running = genuine.clone().with("State", "running".into());
+    let running = genuine.with("State", "running".into());
     for (forged, expected) in [
         (running.clone(), ErrorKind::Conflict),
         (
@@ -310,7 +310,7 @@ fn a_forged_job_can_refuse_and_is_given_up() {
         ),
         (running.clone().with("Fence", Value::from(0)), ErrorKind::Integrity),
         (running.clone().with("Owner", Value::from(1)), ErrorKind::Integrity),
-        (running.clone().with("Kind", "later".into()), ErrorKind::Unsupported),
+        (running.with("Kind", "later".into()), ErrorKind::Unsupported),
         (Record::new(), ErrorKind::Integrity),
     ] {
         world.plant(&job_key(), forged);

@@ -7,14 +7,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::FutureExt;
 use futures::channel::oneshot;
-use secret_store_core::rotation::{Phase, RotationControl, RotationOptions};
+use secret_store_core::rotation::{Phase, ReencryptionId, RotationControl, RotationOptions};
 use secret_store_core::{
-    Consistency, EnvelopeStore, ErrorKind, ListQuery, Page, Persistence, RecordKey, Result, Revision, SecretStoreExt,
-    Stored, Write,
+    ApplicationConfig, Consistency, EnvelopeStore, ErrorKind, ListQuery, Page, Persistence, RecordKey, Result,
+    Revision, SecretStoreExt, Stored, TenantKeyVersion, TenantKeys, Write,
 };
 
 use super::super::support::{
-    Call, KeyCall, MAIN, MASTER_KEY_ID, Records, Strike, World, current, id, last, master, slot, wait,
+    APP, Call, KeyCall, MAIN, MASTER_KEY_ID, Records, Strike, World, app, current, id, last, master, slot, wait,
 };
 use super::{
     NEW, SECOND, assert_finished, both, drive, fill, job, job_key, rotate, rotation, step, steps, store, under,
@@ -332,6 +332,54 @@ fn busy_writers() {
     world.records.unhook();
     assert!(count.load(Ordering::SeqCst) > 40);
     assert_finished(&world);
+}
+
+/// Right before each commit of a rotation somebody writes one of the secrets that it works on: nothing of that is undone.
+#[test]
+fn what_is_written_meanwhile_is_not_undone() {
+    let tenant = || secret_store_core::TenantId::new("acme").expect("valid");
+    for kind in ["master", "documents", "tenant"] {
+        let world = World::new();
+        let keys = TenantKeys::builder(world.keys.clone(), world.records.clone()).store_id("prod").master_key(MAIN);
+        let keys = keys.clock(world.clock.clone()).build().expect("valid");
+        let process = || {
+            let config = ApplicationConfig::default();
+            let config = if kind == "tenant" { config.with_tenant(tenant()) } else { config };
+            let builder = EnvelopeStore::builder(Arc::new(keys.clone()), world.records.clone()).store_id("prod");
+            let builder = builder.clock(world.clock.clone()).wrap_with([MAIN, NEW].map(master)).master_key(MAIN);
+            builder.application(app(APP), config).build().expect("valid")
+        };
+        let (writer, rotator) = (process(), process().rotator());
+        fill(&writer);
+        let rotation = match kind {
+            "master" => rotator.rotate_master_key(&master(MAIN), &master(NEW)),
+            "documents" => rotator.rotate_document_keys(ReencryptionId::generate().expect("random")),
+            _ => rotator.rotate_tenant_key(&keys, &tenant(), TenantKeyVersion::FIRST),
+        };
+        let (newest, is_busy, reader) = (Arc::new(AtomicUsize::new(0)), AtomicBool::new(false), writer.clone());
+        let (puts, names) = (newest.clone(), ["a", "a#b", "b", "c", "single"]);
+        world.records.hook(move |call| {
+            if *call == Call::Commit && !is_busy.swap(true, Ordering::SeqCst) {
+                let number = puts.fetch_add(1, Ordering::SeqCst);
+                let put = writer.put(&id(names[number % 5]), number.to_string().as_str().into()).now_or_never();
+                put.expect("memory waits for nothing").expect("stored");
+                is_busy.store(false, Ordering::SeqCst);
+            }
+            Strike::Pass
+        });
+        let options = RotationOptions::default().with_concurrency(std::num::NonZeroUsize::MIN);
+        let report = drive(&world, rotation.application(&app(APP)).with_options(options).run()).expect("rotated");
+        world.records.unhook();
+        let newest = newest.load(Ordering::SeqCst);
+        assert!(report.is_complete() && newest > 30, "{kind}: {newest} puts");
+        for number in newest - 5..newest {
+            let found = wait(reader.get(&id(names[number % 5]))).expect("opens");
+            assert_eq!(found.text().expect("text"), number.to_string(), "{kind}");
+        }
+        let versions: u64 =
+            names.iter().map(|name| wait(reader.get(&id(name))).expect("opens").info().version.get()).sum();
+        assert_eq!(versions, 13 + newest as u64, "{kind}: every put became a version");
+    }
 }
 
 /// The order is what makes it safe, so it is shown: current records first.
