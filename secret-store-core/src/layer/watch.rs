@@ -10,6 +10,8 @@ use std::time::Duration;
 
 pub use options::WatchOptions;
 
+use futures_util::stream::{self, Stream};
+
 use crate::error::{ErrorKind, Result};
 use crate::id::{ApplicationName, SecretId};
 use crate::secret::SecretInfo;
@@ -71,9 +73,11 @@ impl Change {
 ///
 /// * **What is there at first**, unless the watch is told what the program has already ([`seen`](Self::seen)): so nothing is
 ///   lost between a first read and the first look.
-/// * **The newest state**, always: every look compares what is there with what was reported last, by revision and version.
+/// * **The newest state**, always: every look compares what is there with what was reported last, by version.
 ///   States that came and went between two looks are not seen one by one. A secret that was deleted and created again
 ///   between two looks is reported as set, with its higher version.
+/// * **No rotation of keys.** A record whose key was wrapped again holds the same version of the same value, and is no change.
+///   In format 0, which has no versions, the revision is compared, so that there a rotation is reported as set.
 /// * **No value.** Read it with [`get`](crate::SecretStoreExt::get) through the same store: a [`CachedStore`](crate::CachedStore)
 ///   that is watched through drops what the look contradicts. Through another handle, ask for
 ///   [at least the version](GetOptions::with_minimum_version) that was reported.
@@ -172,6 +176,13 @@ impl Watch {
                 }
             }
         }
+    }
+
+    /// The changes as a stream, which never ends. Dropping it ends the looking: nothing runs in the background.
+    ///
+    /// An item is an error when a look fails, and the stream goes on: poll it again.
+    pub fn into_stream(self) -> impl Stream<Item = Result<Change>> + Send {
+        stream::unfold(self, |mut watch| async move { Some((watch.changed().await, watch)) })
     }
 
     /// The first look is at once.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::Change;
+use crate::envelope::Format;
 use crate::id::{SecretId, SecretVersion};
 use crate::persistence::Revision;
 use crate::secret::SecretInfo;
@@ -13,14 +14,16 @@ pub(super) struct Seen(HashMap<SecretId, State>);
 
 #[derive(PartialEq, Eq)]
 struct State {
+    /// In format 1 it is bound to the value: a rotation that wraps the same value again changes the revision alone.
     version: SecretVersion,
-    /// Tells a rewrapped record from one that was not touched, and one in format 0 from the one before.
-    revision: Revision,
+    /// In format 0 the version does not tell one value from the next.
+    revision: Option<Revision>,
 }
 
 impl From<&SecretInfo> for State {
     fn from(info: &SecretInfo) -> Self {
-        Self { version: info.version, revision: info.revision.clone() }
+        let revision = (info.format == Format::Zero).then(|| info.revision.clone());
+        Self { version: info.version, revision }
     }
 }
 
