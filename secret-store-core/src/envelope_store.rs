@@ -29,6 +29,7 @@ pub use builder::EnvelopeStoreBuilder;
 pub use config::{ApplicationConfig, HistoryRetention, Legacy, SettingsUse};
 pub use seal::ProtectOptions;
 
+use crate::cache::CacheMetrics;
 use crate::clock::Clock;
 use crate::envelope::protected::ProtectedSecret;
 use crate::error::{Error, Result};
@@ -197,6 +198,22 @@ impl EnvelopeStore {
         self.inner.repair(id).await.map_err(|error| named(error, "repair", id))
     }
 
+    /// Asks the key provider now for the document key of a secret's current version, whatever is cached, and keeps what it
+    /// answers: so one learns whether the master key may still be used, without waiting for the cache to expire.
+    ///
+    /// # Errors
+    ///
+    /// As [`SecretStore`] says of reads. The cached key is forgotten then.
+    pub async fn refresh_key_now(&self, id: &SecretId) -> Result<()> {
+        self.inner.refresh_key(id).await.map_err(|error| named(error, "refresh key", id))
+    }
+
+    /// What the cache of document keys did so far.
+    #[must_use]
+    pub fn key_cache_metrics(&self) -> CacheMetrics {
+        self.inner.cache.metrics()
+    }
+
     /// Forgets all cached document keys at once and wipes them.
     pub fn purge_keys(&self) {
         self.inner.cache.purge();
@@ -205,7 +222,7 @@ impl EnvelopeStore {
     /// Wipes cached document keys whose time is over. Reads do this by and by; an idle process calls it from a timer to hold no
     /// key longer than the configured time.
     pub fn sweep_keys(&self) {
-        self.inner.cache.sweep(self.inner.clock.monotonic());
+        self.inner.cache.sweep();
     }
 }
 

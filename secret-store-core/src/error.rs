@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::id::SecretId;
 use crate::persistence::Revision;
@@ -75,7 +76,7 @@ pub enum ErrorKind {
 #[error(transparent)]
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Inner {
     kind: ErrorKind,
     message: Option<Cow<'static, str>>,
@@ -83,7 +84,8 @@ struct Inner {
     secret: Option<SecretId>,
     revision: Option<Revision>,
     failed_write: Option<usize>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    /// Shared, so that an answer that several waited for reaches each with its cause.
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl fmt::Display for Inner {
@@ -180,7 +182,7 @@ impl Error {
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         if self.0.kind != ErrorKind::Integrity {
-            self.0.source = Some(source.into());
+            self.0.source = Some(source.into().into());
         }
         self
     }
@@ -216,6 +218,11 @@ impl Error {
     pub fn with_revision(mut self, revision: Option<Revision>) -> Self {
         self.0.revision = revision;
         self
+    }
+
+    /// The same error for another who waited for the same answer.
+    pub(crate) fn repeated(&self) -> Self {
+        Self(self.0.clone())
     }
 
     /// What went wrong, to match on.

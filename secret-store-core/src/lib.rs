@@ -76,6 +76,7 @@ mod application;
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod bench;
+mod cache;
 mod clock;
 mod context;
 mod crypto;
@@ -91,16 +92,19 @@ mod key;
 mod key_encryption_key;
 mod key_provider;
 mod key_ring;
+mod layer;
 mod persistence;
 mod record;
 pub mod rotation;
 mod secret;
 mod settings;
 mod store;
+mod sync;
 mod tenant;
 mod text_map;
 
 pub use application::Application;
+pub use cache::CacheMetrics;
 pub use clock::{Clock, SystemClock};
 pub use context::{EncryptionContext, Purpose, Suite};
 pub use envelope::Format;
@@ -116,6 +120,7 @@ pub use key::{DocumentKey, GeneratedKey, WrappedKey};
 pub use key_encryption_key::KeyEncryptionKey;
 pub use key_provider::KeyProvider;
 pub use key_ring::KeyRing;
+pub use layer::{CacheOptions, CachedStore, Change, SecretCache, Watch, WatchOptions};
 pub use persistence::{
     Consistency, Limits, ListQuery, Order, Page, Persistence, Precondition, RecordKey, Revision, Stored, Write,
 };

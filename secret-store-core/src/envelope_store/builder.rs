@@ -229,7 +229,7 @@ impl EnvelopeStoreBuilder {
             commit_timeout: self.commit_timeout,
         };
         config.check(&*self.keys)?;
-        let cache = KeyCache::new(self.cache.0, self.cache.1);
+        let cache = KeyCache::new(self.cache.0, self.cache.1, Arc::clone(&self.clock));
         let marks = HighWaterMarks::new(self.marks);
         let settings = SettingsCache::new();
         let outages = Outages::default();

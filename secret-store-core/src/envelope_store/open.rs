@@ -1,5 +1,7 @@
 //! From a protected secret to its value: every check that needs no key comes before the key provider is asked.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use super::Inner;
@@ -115,21 +117,31 @@ impl Inner {
     /// Opens a value with what the cache has of one wrap.
     fn ready(&self, wrapped: &WrappedKey, sealed: &Sealed<'_>, aad: &ValueAad) -> Option<Opened> {
         let key = KeyRef { wrapped, context: key_context_bytes(sealed, aad) };
-        self.cache.open_ready(&key, &*self.clock, |cipher| cipher.open(sealed, aad))
+        self.cache.open_ready(&key, |cipher| cipher.open(sealed, aad))
     }
 
     async fn open_with(&self, wrapped: &WrappedKey, sealed: &Sealed<'_>, aad: &ValueAad) -> Opened {
-        let unwrap = || async {
-            let context = match sealed.format() {
+        // Whoever waits for the same key drives this: it borrows nothing.
+        let unwrap = || {
+            let (keys, wrapped, format) = (Arc::clone(&self.keys), wrapped.clone(), sealed.format());
+            let context = match format {
                 Format::Zero => EncryptionContext::legacy(),
                 Format::One => aad.key_context(),
             };
-            let key = self.keys.unwrap_key(wrapped, &context).await?;
-            ReadyCipher::new(sealed.format(), &key)
+            async move { ReadyCipher::new(format, &keys.unwrap_key(&wrapped, &context).await?) }
         };
         let open = |cipher: &ReadyCipher| cipher.open(sealed, aad);
         let key = KeyRef { wrapped, context: key_context_bytes(sealed, aad) };
-        self.cache.open(key, &*self.clock, unwrap, open).await
+        self.cache.open(key, unwrap, open).await
+    }
+
+    /// Forgets the ready ciphers of a value.
+    pub(super) fn forget_key(&self, protected: &ProtectedSecret) -> Result<()> {
+        let (_, sealed, aad) = self.checked(protected)?;
+        for wrapped in protected.all_wraps() {
+            self.cache.forget(&KeyRef { wrapped, context: key_context_bytes(&sealed, &aad) });
+        }
+        Ok(())
     }
 
     /// Everything that is checked without a key.

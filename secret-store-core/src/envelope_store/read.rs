@@ -54,6 +54,14 @@ impl Inner {
         Ok(protected.version() == SecretVersion::UNVERSIONED && !is_pinned && legacy == Legacy::ReadWrite)
     }
 
+    /// Opens the current record with a document key that is unwrapped now.
+    pub(super) async fn refresh_key(&self, id: &SecretId) -> Result<()> {
+        let found = Found::parse(id, self.records.load(&layout::current(id), Consistency::Strong).await?)?;
+        let found = found.ok_or_else(Error::not_found)?;
+        self.forget_key(&found.protected)?;
+        self.open(&found.protected, found.revision).await.map(drop)
+    }
+
     /// Reads one version where it stands: in the current record or in the history.
     async fn get_version(&self, id: &SecretId, version: SecretVersion, options: &GetOptions) -> Result<Secret> {
         if options.minimum_version.is_some_and(|minimum| version < minimum) {
