@@ -7,6 +7,7 @@
 //! * [`key_provider::run`] for a [`KeyProvider`](secret_store_core::KeyProvider).
 //! * [`store::run`] for a [`SecretStore`](secret_store_core::SecretStore); [`store::run_hostile`] for one that is built over
 //!   a persistence, which the suite then makes fail and lie.
+//! * [`rotation::run`] for a persistence and a key provider together, while keys are changed over them.
 //! * [`fault`]: backends that misbehave on purpose, for your own tests.
 //!
 //! ```
@@ -33,6 +34,7 @@ pub mod key_provider;
 #[cfg(feature = "memory-scan")]
 pub mod memory_scan;
 pub mod persistence;
+pub mod rotation;
 pub mod store;
 
 pub use options::Options;

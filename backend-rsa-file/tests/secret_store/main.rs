@@ -3,5 +3,6 @@
 mod conformance;
 mod key_ring;
 mod legacy;
+mod rotation;
 mod tamper;
 mod vectors;
