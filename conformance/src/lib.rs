@@ -9,6 +9,7 @@
 //!   a persistence, which the suite then makes fail and lie.
 //! * [`rotation::run`] for a persistence and a key provider together, while keys are changed over them.
 //! * [`fault`]: backends that misbehave on purpose, for your own tests.
+//! * [`IdleTime`]: time that passes only while nothing is under way, for tests of what waits for minutes.
 //!
 //! ```
 //! # fn main() {
@@ -25,6 +26,7 @@
 //! case and no other.
 
 mod case;
+mod idle_time;
 mod options;
 mod report;
 mod steps;
@@ -37,5 +39,6 @@ pub mod persistence;
 pub mod rotation;
 pub mod store;
 
+pub use idle_time::IdleTime;
 pub use options::Options;
 pub use report::{CaseReport, Outcome, Report};

@@ -23,9 +23,8 @@
 //! futures::executor::block_on(suite).assert_complete();
 //! ```
 //!
-//! Time is the suite's own and passes only while nothing is under way: nothing waits for a grace period.
+//! Time is [idle](crate::IdleTime): nothing waits for a grace period.
 
-mod clock;
 mod documents;
 mod faults;
 mod fixture;
@@ -33,7 +32,6 @@ mod instance;
 mod master;
 mod tenant_tier;
 mod tenants;
-mod watched;
 
 use std::future::Future;
 

@@ -4,20 +4,19 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::future::{Either, select};
 use secret_store_core::rotation::{JobState, RotationReport};
 use secret_store_core::{
-    ApplicationConfig, ApplicationName, Clock, Consistency, EnvelopeStore, GetOptions, KeyProvider, ListQuery,
-    MasterKeyId, Persistence, Record, RecordKey, SecretId, SecretStore, SecretStoreExt, SecretVersion, TenantId,
-    TenantKeys,
+    ApplicationConfig, ApplicationName, Consistency, EnvelopeStore, GetOptions, KeyProvider, ListQuery, MasterKeyId,
+    Persistence, Record, RecordKey, SecretId, SecretStore, SecretStoreExt, SecretVersion, TenantId, TenantKeys,
 };
 
-use super::clock::IdleClock;
 use super::instance::Instance;
-use super::watched::{UnderWay, Watched};
 use crate::case::{Stop, Verdict, ensure};
+use crate::idle_time::IdleTime;
 
 const STORE: &str = "conformance";
 /// Current and earlier values, oldest first. The name of one begins the other's; one is deleted in the end.
@@ -44,8 +43,7 @@ pub(super) type Records = BTreeMap<RecordKey, Record>;
 /// A fresh instance and how to use it.
 pub(super) struct Fixture {
     pub(super) instance: Instance,
-    pub(super) clock: Arc<IdleClock>,
-    pub(super) under_way: UnderWay,
+    pub(super) time: IdleTime,
     pub(super) records: Arc<dyn Persistence>,
     pub(super) keys: Arc<dyn KeyProvider>,
     remaining: Arc<dyn KeyProvider>,
@@ -76,13 +74,12 @@ impl Place {
 
 impl Fixture {
     pub(super) fn new(instance: Instance) -> Self {
-        let under_way = UnderWay::default();
+        let time = IdleTime::new();
         Self {
-            records: Arc::new(Watched::new(&under_way, &instance.records)),
-            keys: Arc::new(Watched::new(&under_way, &instance.keys)),
-            remaining: Arc::new(Watched::new(&under_way, &instance.remaining)),
-            clock: Arc::default(),
-            under_way,
+            records: time.records(Arc::clone(&instance.records)),
+            keys: time.keys(Arc::clone(&instance.keys)),
+            remaining: time.keys(Arc::clone(&instance.remaining)),
+            time,
             instance,
         }
     }
@@ -97,7 +94,7 @@ impl Fixture {
 
     /// Runs work to its end; time passes while nothing else does.
     pub(super) async fn drive<T>(&self, work: impl Future<Output = T>) -> T {
-        self.clock.drive(&self.under_way, work).await
+        self.time.run(work).await
     }
 
     /// A process that may use both master keys and is configured with the old one.
@@ -111,7 +108,7 @@ impl Fixture {
         keys: Arc<dyn KeyProvider>,
         records: Arc<dyn Persistence>,
     ) -> Result<EnvelopeStore, Stop> {
-        let builder = EnvelopeStore::builder(keys, records).store_id(STORE).clock(self.clock.clone());
+        let builder = EnvelopeStore::builder(keys, records).store_id(STORE).clock(self.time.clock());
         let builder = builder.master_key(self.from()).wrap_with([self.from().clone(), self.to().clone()]);
         Ok(builder.application(place.application.clone(), ApplicationConfig::default()).build()?)
     }
@@ -119,7 +116,7 @@ impl Fixture {
     /// A process that has the new master key alone.
     pub(super) fn remaining_store(&self, place: &Place) -> Result<EnvelopeStore, Stop> {
         let builder = EnvelopeStore::builder(Arc::clone(&self.remaining), Arc::clone(&self.records)).store_id(STORE);
-        let builder = builder.clock(self.clock.clone()).master_key(self.to()).unwrap_with([self.to().clone()]);
+        let builder = builder.clock(self.time.clock()).master_key(self.to()).unwrap_with([self.to().clone()]);
         Ok(builder.application(place.application.clone(), ApplicationConfig::default()).build()?)
     }
 
@@ -135,14 +132,14 @@ impl Fixture {
 
     fn tenant_keys_over(&self, master: &MasterKeyId, keys: Arc<dyn KeyProvider>) -> Result<TenantKeys, Stop> {
         let builder = TenantKeys::builder(keys, Arc::clone(&self.records)).store_id(STORE);
-        Ok(builder.master_key(master).clock(self.clock.clone()).build()?)
+        Ok(builder.master_key(master).clock(self.time.clock()).build()?)
     }
 
     /// A process in the tenant tier.
     pub(super) fn tenant_store(&self, place: &Place, keys: &TenantKeys) -> Result<EnvelopeStore, Stop> {
         let builder = EnvelopeStore::builder(Arc::new(keys.clone()), Arc::clone(&self.records)).store_id(STORE);
         let owned = ApplicationConfig::default().with_tenant(place.tenant.clone());
-        Ok(builder.clock(self.clock.clone()).application(place.application.clone(), owned).build()?)
+        Ok(builder.clock(self.time.clock()).application(place.application.clone(), owned).build()?)
     }
 
     /// Stores what all cases begin with.
@@ -172,21 +169,21 @@ impl Fixture {
         place: &Place,
         rotation: impl Future<Output = secret_store_core::Result<RotationReport>>,
     ) -> Result<RotationReport, Stop> {
-        let written = std::sync::atomic::AtomicU64::new(0);
+        let (written, clock) = (AtomicU64::new(0), self.time.clock());
         let program = async {
             loop {
                 if let Err(stop) = open_all(store, place).await {
                     return stop;
                 }
-                let round = written.load(std::sync::atomic::Ordering::SeqCst) + 1;
+                let round = written.load(Ordering::SeqCst) + 1;
                 let value = format!("{WRITTEN}{round}");
                 match store.put(&place.id(WRITTEN), value.as_str().into()).await {
                     Ok(info) if info.version.get() == round => {}
                     Ok(info) => return Stop::failed(format!("write {round} became version {}", info.version)),
                     Err(error) => return error.into(),
                 }
-                written.store(round, std::sync::atomic::Ordering::SeqCst);
-                self.clock.sleep(REST).await;
+                written.store(round, Ordering::SeqCst);
+                clock.sleep(REST).await;
             }
         };
         let report = self

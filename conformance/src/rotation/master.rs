@@ -117,7 +117,7 @@ async fn a_stopped_one_goes_on(fixture: Fixture) -> Verdict {
         let place = Place::new(&format!("Stopped.{calls}"));
         let store = fixture.store(&place)?;
         fixture.fill(&store, &place).await?;
-        let stopped = fixture.under_way.for_calls(calls, rotation(&fixture, &store).run());
+        let stopped = fixture.time.for_calls(calls, rotation(&fixture, &store).run());
         if let Some(report) = fixture.drive(stopped).await {
             fixture.finished(&store, &place, &report?).await?;
             ended = true;

@@ -102,7 +102,7 @@ async fn a_stopped_one_goes_on(fixture: Fixture) -> Verdict {
     for calls in [1, 3, 8, 21, 55] {
         let place = Place::new(&format!("Stopped.{calls}"));
         let (keys, store) = filled(&fixture, &place).await?;
-        let stopped = fixture.under_way.for_calls(calls, rotation(&place, &keys, &store).run());
+        let stopped = fixture.time.for_calls(calls, rotation(&place, &keys, &store).run());
         if let Some(report) = fixture.drive(stopped).await {
             fixture.finished(&store, &place, &report?).await?;
         }

@@ -1,7 +1,6 @@
 //! Backends whose calls under way are counted.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
@@ -54,16 +53,8 @@ impl UnderWay {
         self.0.now.load(Ordering::SeqCst) > 0
     }
 
-    /// Works until so many calls more were begun, and drops the work then. `None` where it was dropped.
-    pub(super) async fn for_calls<T>(&self, calls: usize, work: impl Future<Output = T>) -> Option<T> {
-        let last = self.0.begun.load(Ordering::SeqCst) + calls;
-        let mut work = pin!(work);
-        poll_fn(|context| match work.as_mut().poll(context) {
-            Poll::Ready(answer) => Poll::Ready(Some(answer)),
-            Poll::Pending if self.0.begun.load(Ordering::SeqCst) >= last => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        })
-        .await
+    pub(super) fn begun(&self) -> usize {
+        self.0.begun.load(Ordering::SeqCst)
     }
 }
 
@@ -74,8 +65,8 @@ pub(super) struct Watched<T: ?Sized> {
 }
 
 impl<T: ?Sized> Watched<T> {
-    pub(super) fn new(under_way: &UnderWay, inner: &Arc<T>) -> Self {
-        Self { under_way: under_way.clone(), inner: Arc::clone(inner) }
+    pub(super) fn new(under_way: &UnderWay, inner: Arc<T>) -> Self {
+        Self { under_way: under_way.clone(), inner }
     }
 }
 

@@ -1,7 +1,6 @@
-//! Time that passes only while everybody waits for it.
+//! A clock that moves when told.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::poll_fn;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Poll, Waker};
@@ -10,12 +9,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use secret_store_core::Clock;
 
-use super::watched::UnderWay;
 use crate::fault::lock;
 
 const STEP: Duration = Duration::from_secs(1);
-/// Longer than any rotation takes; a case that has no end is to be told.
-const MOST_STEPS: usize = 100_000;
 
 #[derive(Debug, Default)]
 pub(super) struct IdleClock {
@@ -24,34 +20,10 @@ pub(super) struct IdleClock {
 }
 
 impl IdleClock {
-    fn advance(&self) {
+    pub(super) fn advance(&self) {
         self.micros.fetch_add(u64::try_from(STEP.as_micros()).expect("a second"), Ordering::SeqCst);
         let sleepers = std::mem::take(&mut *lock(&self.sleepers));
         sleepers.into_iter().for_each(Waker::wake);
-    }
-
-    /// Runs work to its end. A second passes whenever nothing is under way at the backend and the work waits all the same.
-    ///
-    /// # Panics
-    ///
-    /// When the work has no end.
-    pub(super) async fn drive<T>(&self, under_way: &UnderWay, work: impl Future<Output = T>) -> T {
-        let mut work = pin!(work);
-        let mut steps = 0;
-        poll_fn(|context| {
-            loop {
-                if let Poll::Ready(answer) = work.as_mut().poll(context) {
-                    return Poll::Ready(answer);
-                }
-                if under_way.is_any() {
-                    return Poll::Pending;
-                }
-                steps += 1;
-                assert!(steps < MOST_STEPS, "it has no end");
-                self.advance();
-            }
-        })
-        .await
     }
 }
 
