@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::executor::block_on;
-use secret_store_conformance::{Options, key_provider, persistence, store};
+use secret_store_conformance::{Options, key_provider, persistence, rotation, store};
 use secret_store_core::{
     ApplicationConfig, EncryptionContext, EnvelopeStore, KeyProvider, KeyRing, MasterKeyId, Persistence, Result,
     SecretId, SecretVersion, StoreId, TenantId, TenantKeys,
@@ -102,6 +102,19 @@ fn envelope_store_over_a_hostile_memory() {
         || async { Ok(MemoryPersistence::new()) },
         move |records| std::future::ready(build(records)),
     ));
+    report.assert_complete();
+}
+
+/// From one provider to another, by a ring: each alone, and what is left when the old one is gone.
+#[test]
+fn rotation_in_memory() {
+    let report = block_on(rotation::run(|| async {
+        let [old, new] = [MasterKeyId::new("old")?, MasterKeyId::new("new")?];
+        let remaining = Arc::new(MemoryKeyProvider::new().with_generated(&new)?);
+        let ring = KeyRing::new(Arc::<MemoryKeyProvider>::clone(&remaining))
+            .with_wrapping(Arc::new(MemoryKeyProvider::new().with_generated(&old)?));
+        Ok(rotation::Instance::new(MemoryPersistence::new(), ring, [old, new], remaining))
+    }));
     report.assert_complete();
 }
 

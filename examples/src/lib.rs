@@ -31,3 +31,18 @@ pub mod restore_and_repair {}
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guides/move-master-keys.md")]
 pub mod move_master_keys {}
+
+/// Rotating keys.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guides/rotate.md")]
+pub mod rotate {}
+
+/// Retiring a key.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guides/retire-a-key.md")]
+pub mod retire_a_key {}
+
+/// Recovering from a compromise.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guides/recover-from-a-compromise.md")]
+pub mod recover_from_a_compromise {}

@@ -12,6 +12,7 @@ mod keys;
 mod persistence_faults;
 mod races;
 mod retries;
+mod rotation;
 mod shared_table;
 mod store_faults;
 mod support;

@@ -4,5 +4,6 @@ mod conformance;
 mod key_ring;
 mod legacy;
 mod migration;
+mod rotation;
 mod tamper;
 mod vectors;
