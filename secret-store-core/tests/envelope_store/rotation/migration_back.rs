@@ -229,3 +229,15 @@ fn late_writers_in_format_1_are_met() {
     assert_eq!((text(&writer(&world), "new"), text(&writer(&world), "a")), ("v".into(), "a2".into()));
     assert_eq!(world.record(&last(&id("a"))).number("LastVersion"), Some(3));
 }
+
+/// After a restore of the current record alone a higher number may be known.
+#[test]
+fn a_higher_last_number_stays() {
+    let world = World::new();
+    wait(reader(&world).put(&id("a"), "a1".into())).expect("stored");
+    world.plant(&last(&id("a")), Record::new().with("LastVersion", Value::from(9)));
+    assert_eq!(revert(&world).changed(), 1);
+    assert_eq!(world.record(&last(&id("a"))).number("LastVersion"), Some(9));
+    migrate(&world);
+    assert_eq!(number(&world, "a"), Some(10));
+}
