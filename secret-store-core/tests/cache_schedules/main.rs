@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use shuttle::future::block_on;
@@ -133,7 +133,7 @@ impl World {
     fn cancelled(self: &Arc<Self>, key: u8, polls: usize) {
         let mut read = Box::pin(Arc::clone(self).read(key));
         for _ in 0..polls {
-            if let Poll::Ready(_) = read.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            if read.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
                 return;
             }
             thread::yield_now();
