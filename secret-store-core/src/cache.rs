@@ -30,7 +30,7 @@ pub use metrics::CacheMetrics;
 pub(crate) use slot::{Answer, Lifetimes};
 
 use crate::clock::Clock;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, repeated};
 use crate::sync::{Mutex, MutexGuard, lock};
 use entries::Entries;
 use metrics::{Counters, Event};
@@ -266,5 +266,5 @@ fn milliseconds(duration: Duration) -> u64 {
 
 /// An error that several may have, for one of them.
 pub(crate) fn unshared(error: Arc<Error>) -> Error {
-    Arc::try_unwrap(error).unwrap_or_else(|shared| shared.repeated())
+    Arc::try_unwrap(error).unwrap_or_else(|shared| repeated(&shared))
 }

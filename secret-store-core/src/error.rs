@@ -109,6 +109,11 @@ impl StdError for Inner {
     }
 }
 
+/// The same error for another who waited for the same answer.
+pub(crate) fn repeated(error: &Error) -> Error {
+    Error(error.0.clone())
+}
+
 impl Error {
     /// An error of a kind, with one lower-case clause that says what and how to fix it.
     ///
@@ -218,11 +223,6 @@ impl Error {
     pub fn with_revision(mut self, revision: Option<Revision>) -> Self {
         self.0.revision = revision;
         self
-    }
-
-    /// The same error for another who waited for the same answer.
-    pub(crate) fn repeated(&self) -> Self {
-        Self(self.0.clone())
     }
 
     /// What went wrong, to match on.

@@ -31,8 +31,8 @@ struct Registered<T> {
 /// Own writes of one key.
 struct Writes {
     under_way: usize,
-    /// The number of the write that began last.
-    newest: u64,
+    /// Only one has been under way since none was, and none before it may still have landed meanwhile.
+    alone: bool,
     /// Until then one of them may land although nobody waits for it any more.
     unsettled_until: Duration,
 }
@@ -94,26 +94,21 @@ impl<K: Eq + Hash + Clone, T: Clone> Stripe<K, T> {
         self.writes.get(key).is_some_and(|writes| writes.under_way > 0 || writes.unsettled_until > now)
     }
 
-    /// Begins an own write; answers its number.
-    pub(super) fn begin_write(&mut self, key: &K) -> u64 {
-        let number = self.next_number();
-        let writes = self.writes.entry(key.clone()).or_insert(Writes {
-            under_way: 0,
-            newest: 0,
-            unsettled_until: Duration::ZERO,
-        });
+    /// Begins an own write.
+    pub(super) fn begin_write(&mut self, key: &K, now: Duration) {
+        let none = Writes { under_way: 0, alone: false, unsettled_until: Duration::ZERO };
+        let writes = self.writes.entry(key.clone()).or_insert(none);
+        writes.alone = writes.under_way == 0 && writes.unsettled_until <= now;
         writes.under_way += 1;
-        writes.newest = number;
-        number
     }
 
     /// Ends an own write. Answers whether no other one overlapped it and none may still land, so that what it wrote is known to be
-    /// the newest.
-    pub(super) fn end_write(&mut self, key: &K, number: u64, unsettled_until: Duration, now: Duration) -> bool {
+    /// the newest: of two that overlap, neither the order of their beginnings nor that of their ends tells which one landed last.
+    pub(super) fn end_write(&mut self, key: &K, unsettled_until: Duration, now: Duration) -> bool {
         let Some(writes) = self.writes.get_mut(key) else { return false };
         writes.under_way -= 1;
         writes.unsettled_until = writes.unsettled_until.max(unsettled_until);
-        let is_newest = writes.under_way == 0 && writes.newest == number && writes.unsettled_until <= now;
+        let is_newest = writes.alone && writes.unsettled_until <= now;
         self.forget_settled(now);
         is_newest
     }

@@ -14,7 +14,6 @@ const UNSETTLED: Duration = Duration::from_secs(60);
 pub(crate) struct OwnWrite<K: Key, T: Value> {
     cache: Arc<Cache<K, T>>,
     key: K,
-    number: u64,
     since: Duration,
     replaces_value: bool,
     end: End<T>,
@@ -31,12 +30,12 @@ impl<K: Key, T: Value> Cache<K, T> {
     pub(crate) fn begin_write(self: &Arc<Self>, key: K) -> OwnWrite<K, T> {
         let mut stripe = self.stripe(&key);
         let since = self.clock.monotonic();
-        let number = stripe.begin_write(&key);
+        stripe.begin_write(&key, since);
         stripe.supersede(&key);
         let replaced = self.entries.remove(&key);
         drop(stripe);
         let replaces_value = replaced.is_some_and(|slot| slot.answer.is_ok() && !slot.is_stale(since));
-        OwnWrite { cache: Arc::clone(self), key, number, since, replaces_value, end: End::Unknown }
+        OwnWrite { cache: Arc::clone(self), key, since, replaces_value, end: End::Unknown }
     }
 }
 
@@ -64,7 +63,7 @@ impl<K: Key, T: Value> Drop for OwnWrite<K, T> {
         let mut stripe = cache.stripe(key);
         let now = cache.clock.monotonic();
         let unsettled_until = if matches!(end, End::Unknown) { now + UNSETTLED } else { now };
-        let is_newest = stripe.end_write(key, self.number, unsettled_until, now);
+        let is_newest = stripe.end_write(key, unsettled_until, now);
         // Whoever asked during the write may have been told what was before it.
         stripe.supersede(key);
         match end {

@@ -6,7 +6,7 @@ use futures_util::future::{BoxFuture, Shared};
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use super::Inner;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, repeated};
 use crate::id::SecretId;
 use crate::persistence::Consistency;
 use crate::secret::{Secret, SharedSecret};
@@ -56,7 +56,7 @@ impl<S: SecretStore> Batch<S> {
                             ));
                         }
                     },
-                    Err(error) if error.is_retryable() => return Err(error.repeated()),
+                    Err(error) if error.is_retryable() => return Err(repeated(&error)),
                     // One of them is the cause: each asks by itself.
                     Err(_) => {}
                 }
