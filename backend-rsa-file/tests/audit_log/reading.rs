@@ -7,6 +7,9 @@ use secret_store_rsa_file::JsonLinesLog;
 
 use crate::{over, read, scratch, secrets};
 
+/// What a filter lets through.
+type Fits<'a> = &'a dyn Fn(&AuditEntry) -> bool;
+
 #[test]
 fn filters_admit_what_they_say() {
     let (_folder, log) = scratch();
@@ -24,7 +27,7 @@ fn filters_admit_what_they_say() {
     assert_eq!(all.len(), 600);
     let (from, until) = (all[301].time(), all[450].time());
     let one = || ApplicationName::new("One").expect("valid");
-    let by: [(AuditFilter, &dyn Fn(&AuditEntry) -> bool); 6] = [
+    let by: [(AuditFilter, Fits<'_>); 6] = [
         (AuditFilter::new().actor("user-2"), &|entry| entry.actor() == "user-2"),
         (AuditFilter::new().application(one()), &|entry| entry.application().as_str() == "One"),
         (AuditFilter::new().name(SecretName::new("a").expect("valid")), &|entry| {

@@ -26,7 +26,7 @@ fn over(records: Arc<dyn Persistence>) -> AuditedStore {
 
 /// A log of three writers in a persistence, and the keys of its records in their order.
 fn kept(entries: usize) -> (Arc<MemoryPersistence>, Vec<AuditEntry>, Vec<RecordKey>) {
-    let log = three_writers(entries, Some(key()));
+    let log = three_writers(entries, Some(&key()));
     let records = Arc::new(MemoryPersistence::new());
     let sink = PersistenceSink::new(Arc::<MemoryPersistence>::clone(&records));
     for entry in &log {
@@ -107,7 +107,7 @@ fn a_lost_answer_is_recognised_and_a_failure_refuses() {
 /// More entries than one commit takes, of which some are there already.
 #[test]
 fn entries_that_come_again_are_there_once() {
-    let log = three_writers(90, Some(key()));
+    let log = three_writers(90, Some(&key()));
     let writer = log[0].writer();
     let own: Vec<_> = log.into_iter().filter(|entry| entry.writer() == writer).collect();
     let limits = Limits::DEFAULT.with_writes_per_commit(7);
@@ -138,13 +138,16 @@ fn another_record_in_the_place_of_an_entry_is_not_overwritten() {
     assert!(matches!(error.kind(), ErrorKind::TooLarge { .. }), "{error}");
 }
 
+/// What a filter lets through.
+type Fits<'a> = &'a dyn Fn(&AuditEntry) -> bool;
+
 #[test]
 fn reading_is_in_the_order_of_time_and_filters() {
     let (records, log, _) = kept(120);
     let read = |filter| read_all(Arc::<MemoryPersistence>::clone(&records), filter);
     assert_eq!(read(AuditFilter::new()), log);
     let (from, until) = (log[30].time(), log[90].time());
-    let by: [(AuditFilter, &dyn Fn(&AuditEntry) -> bool); 8] = [
+    let by: [(AuditFilter, Fits<'_>); 8] = [
         (AuditFilter::new().from(from), &|entry| entry.time() >= from),
         (AuditFilter::new().until(until), &|entry| entry.time() < until),
         (AuditFilter::new().from(from).until(until), &|entry| (from..until).contains(&entry.time())),

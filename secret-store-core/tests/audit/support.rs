@@ -82,11 +82,11 @@ impl Clock for Ticking {
 }
 
 /// A log of so many entries by three writers about one application, in the order of time: every action, failures, requests.
-pub(crate) fn three_writers(entries: usize, key: Option<Arc<AuditKey>>) -> Vec<AuditEntry> {
+pub(crate) fn three_writers(entries: usize, key: Option<&Arc<AuditKey>>) -> Vec<AuditEntry> {
     let (sink, clock, inner) = (Arc::new(Sink::default()), Ticking::new(), secrets());
     let stores = [(); 3].map(|()| {
         let builder = builder(Arc::<EnvelopeStore>::clone(&inner), &sink).clock(Arc::<Ticking>::clone(&clock));
-        let builder = match &key {
+        let builder = match key {
             Some(key) => builder.key(Arc::clone(key)),
             None => builder,
         };

@@ -22,7 +22,7 @@ struct Target {
 
 impl Target {
     fn new() -> Self {
-        Self::of(three_writers(ENTRIES, Some(key())), Some(key()))
+        Self::of(three_writers(ENTRIES, Some(&key())), Some(key()))
     }
 
     fn of(log: Vec<AuditEntry>, key: Option<Arc<AuditKey>>) -> Self {
@@ -118,7 +118,7 @@ fn the_log_as_it_was_written_is_intact() {
     assert_eq!((clean.entries(), clean.authenticated(), clean.unprotected()), (200, 200, 0));
     assert_eq!(clean.unknown_count(), clean.unknown().len() as u64);
     // And one that has gone on since the head.
-    let longer = three_writers(ENTRIES, Some(key()));
+    let longer = three_writers(ENTRIES, Some(&key()));
     for exported in 0..=ENTRIES {
         let head = head_of(&longer[..exported], Some(key()));
         let verifier = Verifier::new().with_key(key()).with_head(head).in_order_of_time();
@@ -329,8 +329,8 @@ fn every_run_of_one_writer_removed_and_whole_writers() {
         }
     }
     let all: Vec<_> = target.head.writers().map(|(writer, _)| writer).collect();
-    for kept in 0..all.len() {
-        target.rearranged(&without(|entry| target.log[entry].writer() != all[kept]), "two writers removed");
+    for kept in all {
+        target.rearranged(&without(|entry| target.log[entry].writer() != kept), "two writers removed");
         attacks += 1;
     }
     report("runs of one writer, whole writers", attacks);
@@ -455,7 +455,7 @@ fn another_log_in_its_place() {
     let target = Target::new();
     let own_key = Arc::new(AuditKey::from_bytes(&[0x66; 32]));
     for key in [None, Some(own_key)] {
-        let other = bytes(&three_writers(ENTRIES, key));
+        let other = bytes(&three_writers(ENTRIES, key.as_ref()));
         let fault = target.first_fault(0, &other).expect("detected");
         assert_eq!((fault.index, fault.kind), (0, FaultKind::NotAuthentic));
     }
@@ -506,7 +506,7 @@ fn a_log_without_a_key_is_held_by_its_head() {
 /// What the documentation says is not detected is not: nobody shall rely on it.
 #[test]
 fn what_less_does_not_show() {
-    let keyed = three_writers(ENTRIES, Some(key()));
+    let keyed = three_writers(ENTRIES, Some(&key()));
     let (writer, bytes) = (keyed[0].writer(), bytes(&keyed));
     // A key without a head: an end cut off, a writer removed.
     let with_key = || Verifier::new().with_key(key()).in_order_of_time();

@@ -10,7 +10,7 @@ use crate::support::{Answer, Sink, audited, builder, bytes, head_of, id, key, pu
 
 #[test]
 fn one_fault_is_reported_once_and_what_follows_is_still_judged() {
-    let log = three_writers(60, Some(key()));
+    let log = three_writers(60, Some(&key()));
     let mut bytes = bytes(&log);
     for at in [10, 30, 31] {
         // A bit of the hash of the entry before: it still claims its place.
@@ -58,7 +58,7 @@ fn a_replaced_key_and_a_time_without_one_stay_verifiable() {
     let (old, new) = (Arc::new(AuditKey::from_bytes(&[1; 32])), Arc::new(AuditKey::from_bytes(&[2; 32])));
     let bare = three_writers(30, None);
     let head = head_of(&bare, None);
-    let log = [bare, three_writers(30, Some(Arc::clone(&old))), three_writers(30, Some(Arc::clone(&new)))].concat();
+    let log = [bare, three_writers(30, Some(&old)), three_writers(30, Some(&new))].concat();
     let both = || Verifier::new().with_key(Arc::clone(&old)).with_key(Arc::clone(&new));
     let verification = pushed(both().with_head(Arc::clone(&head)), bytes(&log)).finish();
     assert!(verification.is_intact(), "{:?}", verification.faults());

@@ -168,10 +168,10 @@ fn another_entry_in_the_place_of_one_is_noticed() {
     let (first, [left, right]) = fork();
     let disk = Disk::default();
     let (mut one, mut clone) = (open(&disk).expect("opens"), open(&disk).expect("opens"));
-    one.append(&[first.clone()]).expect("takes");
-    clone.append(&[first.clone()]).expect("there");
-    one.append(&[left.clone()]).expect("takes");
-    assert_eq!(clone.append(&[right.clone()]).expect_err("another stands there").kind(), ErrorKind::AlreadyExists);
+    one.append(std::slice::from_ref(&first)).expect("takes");
+    clone.append(std::slice::from_ref(&first)).expect("there");
+    one.append(std::slice::from_ref(&left)).expect("takes");
+    assert_eq!(clone.append(std::slice::from_ref(&right)).expect_err("another stands there").kind(), ErrorKind::AlreadyExists);
     assert_eq!(
         clone.append(&[first.clone(), right]).expect_err("another stands there").kind(),
         ErrorKind::AlreadyExists
