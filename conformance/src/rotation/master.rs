@@ -113,8 +113,8 @@ async fn the_way_back_is_a_rotation_too(fixture: Fixture) -> Verdict {
 /// Stopped after so many calls of the backend, as a killed process is; another one goes on.
 async fn a_stopped_one_goes_on(fixture: Fixture) -> Verdict {
     let mut ended = false;
-    for calls in [1, 2, 3, 5, 8, 13, 21, 34, 55, 1000] {
-        let place = Place::new(&format!("Stopped.{calls}"));
+    for calls in [1, 3, 7, 14, 25, 1000] {
+        let place = Place::small(&format!("Stopped.{calls}"));
         let store = fixture.store(&place)?;
         fixture.fill(&store, &place).await?;
         let stopped = fixture.time.for_calls(calls, rotation(&fixture, &store).run());
@@ -130,7 +130,7 @@ async fn a_stopped_one_goes_on(fixture: Fixture) -> Verdict {
         }
         new_key_opens(&fixture, &place).await?;
     }
-    ensure!(ended, "a rotation of {RECORDS} records takes over a thousand calls");
+    ensure!(ended, "a rotation of three records takes over a thousand calls");
     Ok(())
 }
 
