@@ -82,14 +82,18 @@ async fn the_old_key_is_proved_to_be_needed_no_more_and_taken_away(fixture: Fixt
     fixture.drive(rotation(&fixture, &store).run()).await?;
     let after = fixture.drive(check()).await?;
     ensure!(after.is_proven(), "after the rotation it is not proved: {after:?}");
+    // A writer that is configured with the old key as before.
+    let [before, after] = ["before", "after"].map(|name| place.id(name));
+    let info = fixture.drive(store.put(&before, "before".into())).await?;
+    ensure!(info.master_key_id == *fixture.to(), "a put after the rotation is under {}", info.master_key_id);
     fixture.instance.take_old_key_away().await?;
     new_key_opens(&fixture, &place).await?;
-    // A writer that is configured with the old key as before.
-    let id = place.id("later");
-    let info = fixture.drive(store.put(&id, "later".into())).await?;
-    ensure!(info.master_key_id == *fixture.to(), "a put after the rotation is under {}", info.master_key_id);
-    let read = fixture.drive(fixture.remaining_store(&place)?.get(&id)).await?;
-    ensure!(read.expose_secret() == b"later", "a put after the rotation reads as another value");
+    let remaining = fixture.remaining_store(&place)?;
+    fixture.drive(remaining.put(&after, "after".into())).await?;
+    for (id, expected) in [(&before, "before"), (&after, "after")] {
+        let read = fixture.drive(remaining.get(id)).await?;
+        ensure!(read.expose_secret() == expected.as_bytes(), "{id} reads as another value");
+    }
     Ok(())
 }
 
