@@ -19,15 +19,19 @@ use crate::case::{Stop, Verdict, ensure};
 use crate::idle_time::IdleTime;
 
 const STORE: &str = "conformance";
-/// Current and earlier values, oldest first. The name of one begins the other's; one is deleted in the end.
-const SECRETS: [(&str, &[&str]); 4] =
-    [("a", &["a1", "a2", "a3"]), ("a#b", &["ab1", "ab2"]), ("b", &["b1"]), ("gone", &["gone1", "gone2"])];
+/// Names with their values, oldest first.
+type Secrets = &'static [(&'static str, &'static [&'static str])];
+/// The name of one begins the other's; one is deleted in the end.
+const ALL: Secrets =
+    &[("a", &["a1", "a2", "a3"]), ("a#b", &["ab1", "ab2"]), ("b", &["b1"]), ("gone", &["gone1", "gone2"])];
+/// For what is tried many times.
+const FEW: Secrets = &[("a", &["a1", "a2"]), ("gone", &["gone1"])];
 const GONE: &str = "gone";
 /// What a program writes meanwhile.
 const WRITTEN: &str = "written";
 /// How long it rests between two rounds.
 const REST: Duration = Duration::from_secs(25);
-/// Records with a document key: all versions of all secrets.
+/// Records with a document key in the usual place: all versions of all secrets.
 pub(super) const RECORDS: u64 = 8;
 
 pub(super) const MASTER_KEY_ID: &str = "MasterKeyId";
@@ -55,16 +59,24 @@ pub(super) struct Place {
     pub(super) application: ApplicationName,
     /// Whose it is, in the tenant tier.
     pub(super) tenant: TenantId,
+    secrets: Secrets,
 }
 
 impl Place {
-    pub(super) fn new(name: &str) -> Self {
+    fn new(name: &str, secrets: Secrets) -> Self {
         let application = ApplicationName::new(name).expect("the applications of cases are valid");
-        Self { application, tenant: TenantId::new(format!("of-{name}")).expect("the tenants of cases are valid") }
+        let tenant = TenantId::new(format!("of-{name}")).expect("the tenants of cases are valid");
+        Self { application, tenant, secrets }
     }
 
+    /// With so many records.
     pub(super) fn usual() -> Self {
-        Self::new("Conformance.Test")
+        Self::new("Conformance.Test", ALL)
+    }
+
+    /// With a few records, for one of many trials.
+    pub(super) fn small(name: &str) -> Self {
+        Self::new(name, FEW)
     }
 
     pub(super) fn id(&self, name: &str) -> SecretId {
@@ -145,8 +157,8 @@ impl Fixture {
     /// Stores what all cases begin with.
     pub(super) async fn fill(&self, store: &EnvelopeStore, place: &Place) -> Verdict {
         self.drive(async {
-            for (name, values) in SECRETS {
-                for value in values {
+            for (name, values) in place.secrets {
+                for value in *values {
                     store.put(&place.id(name), (*value).into()).await?;
                 }
             }
@@ -238,10 +250,10 @@ impl Fixture {
 
 async fn open_all(store: &EnvelopeStore, place: &Place) -> Verdict {
     store.purge_keys();
-    for (name, values) in SECRETS {
-        for (version, value) in (1..).zip(values) {
+    for (name, values) in place.secrets {
+        for (version, value) in (1..).zip(*values) {
             let is_current = version == values.len() as u64;
-            if is_current && name != GONE {
+            if is_current && *name != GONE {
                 value_is(store, place, name, None, value).await?;
             }
             value_is(store, place, name, Some(version), value).await?;

@@ -99,8 +99,8 @@ async fn the_old_version_is_proved_to_be_needed_no_more_and_destroyed(fixture: F
 }
 
 async fn a_stopped_one_goes_on(fixture: Fixture) -> Verdict {
-    for calls in [1, 3, 8, 21, 55] {
-        let place = Place::new(&format!("Stopped.{calls}"));
+    for calls in [2, 8, 20] {
+        let place = Place::small(&format!("Stopped.{calls}"));
         let (keys, store) = filled(&fixture, &place).await?;
         let stopped = fixture.time.for_calls(calls, rotation(&place, &keys, &store).run());
         if let Some(report) = fixture.drive(stopped).await {
