@@ -27,6 +27,7 @@
 mod connection;
 mod key_provider;
 mod persistence;
+pub mod policy;
 mod table;
 
 pub use connection::{Connection, Timeouts};

@@ -113,6 +113,11 @@ impl FaultProxy {
         self.script.heal();
     }
 
+    /// Asks before each request whether it may pass: what the gate answers is answered instead. It is recorded too.
+    pub fn set_gate(&self, gate: impl Fn(&Request) -> Option<Response> + Send + Sync + 'static) {
+        self.script.set_gate(Arc::new(gate));
+    }
+
     /// Everything received since the start or since it was taken last, in order, with what was answered.
     #[must_use]
     pub fn take_exchanges(&self) -> Vec<Exchange> {
@@ -165,7 +170,11 @@ async fn respond(
 ) -> Result<hyper::Response<Full<Bytes>>, Closed> {
     let request = http::received(request).await.map_err(|_| Closed)?;
     let (number, fault) = script.received(&request);
-    let response = faulty(&request, fault, script, upstream).await;
+    let refused = script.gate().and_then(|gate| gate(&request));
+    let response = match refused {
+        Some(response) => Outcome::Answered(response),
+        None => faulty(&request, fault, script, upstream).await,
+    };
     let (carried, answer) = match response {
         Outcome::Answered(response) => (Some(response.clone()), Ok(response)),
         Outcome::Lost(response) => (response, Err(Closed)),

@@ -1,17 +1,27 @@
 //! Which request goes wrong, and what has passed.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::ProxyFault;
 use crate::loopback::{Exchange, Request, Response};
 
+/// What answers in the place of the service, or lets pass.
+pub(super) type Gate = dyn Fn(&Request) -> Option<Response> + Send + Sync;
+
 /// Faults to come and exchanges so far.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Script(Mutex<State>);
 
-#[derive(Debug, Default)]
+impl std::fmt::Debug for Script {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Script").finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
 struct State {
+    gate: Option<Arc<Gate>>,
     received: usize,
     by_call: HashMap<usize, ProxyFault>,
     by_operation: HashMap<String, ProxyFault>,
@@ -39,6 +49,14 @@ impl Script {
 
     pub(super) fn fail_operation(&self, operation: &str, fault: ProxyFault) {
         self.state().by_operation.insert(operation.to_owned(), fault);
+    }
+
+    pub(super) fn set_gate(&self, gate: Arc<Gate>) {
+        self.state().gate = Some(gate);
+    }
+
+    pub(super) fn gate(&self) -> Option<Arc<Gate>> {
+        self.state().gate.clone()
     }
 
     pub(super) fn heal(&self) {
