@@ -1,0 +1,165 @@
+//! Storing secrets.
+
+use std::num::NonZeroU64;
+
+use secret_store_core::{
+    ApplicationConfig, DeleteOptions, HistoryRetention, KeyProvider, Legacy, Persistence, Precondition, PutOptions,
+    RecordKey, Result, SecretId, SecretStore, SecretStoreExt, Write,
+};
+use secret_store_dynamo_emulator::ProxyFault;
+
+use super::{Flow, documented, flows, reader};
+use crate::site::{PAY, SHOP, Site, legacy, master_key, value};
+
+pub(super) fn flows() -> Vec<Flow> {
+    flows![
+        "put a new secret" => put,
+        "put a new version" => put_again,
+        "put with a retried token" => put_with_token,
+        "put after a delete" => put_after_delete,
+        "put whose answer is lost" => put_without_answer,
+        "put over a restored record" => put_over_restored,
+        "put over a secret in format 0" => put_over_format_0,
+        "put a secret in format 0" => put_in_format_0,
+        "put, and drop the oldest version" => put_and_prune,
+        "delete a secret" => delete,
+        "repair the number of a deleted secret" => repair,
+        "wrap a key for recovery" => wrap_for_recovery,
+        "look up a key by its alias" => reader::look_up,
+        "check the table" => reader::check,
+        "read the state with settings ¹" => documented::read_state,
+        "store a secret of a tenant ¹" => documented::write_tenant_records,
+        "drop and delete secrets of a tenant ¹" => documented::delete_tenant_records,
+        "begin a tenant ¹" => documented::begin_tenant,
+        "unwrap a tenant key ¹" => documented::unwrap_tenant_key,
+        "append an audit entry ¹" => documented::append_audit_entry,
+    ]
+}
+
+async fn put(site: &Site) -> Result<()> {
+    for application in [SHOP, PAY] {
+        site.store().await.put(&site.fresh(application), value("first")).await?;
+    }
+    Ok(())
+}
+
+/// One that has `count` versions.
+async fn with_versions(site: &Site, application: &str, count: usize) -> SecretId {
+    let id = site.fresh(application);
+    for number in 0..count {
+        site.admin().await.put(&id, value(&number.to_string())).await.expect("a put");
+    }
+    id
+}
+
+async fn put_again(site: &Site) -> Result<()> {
+    for application in [SHOP, PAY] {
+        let id = with_versions(site, application, 1).await;
+        site.store().await.put(&id, value("second")).await?;
+    }
+    Ok(())
+}
+
+/// The token is not the current version's any more.
+async fn put_with_token(site: &Site) -> Result<()> {
+    for application in [SHOP, PAY] {
+        let id = site.fresh(application);
+        let options = PutOptions::default().with_idempotency_token("order-1");
+        let first = site.admin().await.put_with(&id, value("once"), options.clone()).await.expect("a put");
+        site.admin().await.put(&id, value("later")).await.expect("a put");
+        let again = site.store().await.put_with(&id, value("once"), options).await?;
+        assert_eq!(first.version, again.version);
+    }
+    Ok(())
+}
+
+/// The number depends on the last one, which is checked in the same transaction.
+async fn put_after_delete(site: &Site) -> Result<()> {
+    for application in [SHOP, PAY] {
+        let id = with_versions(site, application, 2).await;
+        site.admin().await.delete(&id).await.expect("a delete");
+        let info = site.store().await.put(&id, value("again")).await?;
+        assert_eq!(info.version.get(), 3);
+    }
+    Ok(())
+}
+
+/// It landed, and is recognised by reading it.
+async fn put_without_answer(site: &Site) -> Result<()> {
+    for application in [SHOP, PAY] {
+        let id = site.fresh(application);
+        site.proxy.fail_call(1, &ProxyFault::CloseAfter);
+        let outcome = site.store().await.put(&id, value("landed")).await;
+        site.proxy.heal();
+        site.describe_backups();
+        outcome?;
+    }
+    Ok(())
+}
+
+/// Its own version stands in the history already: the slot is read, and checked in the transaction.
+async fn put_over_restored(site: &Site) -> Result<()> {
+    for application in [SHOP, PAY] {
+        let id = with_versions(site, application, 1).await;
+        let key = RecordKey::new(application, id.name().as_str());
+        let records = site.admin_records();
+        let first = records.load(&key, Default::default()).await.expect("a read").expect("there");
+        site.admin().await.put(&id, value("second")).await.expect("a put");
+        let restored = Write::put(key, first.record, Precondition::Any);
+        records.commit(vec![restored]).await.expect("a restore of one record");
+        site.store().await.put(&id, value("third")).await?;
+    }
+    Ok(())
+}
+
+/// What is there has no revision: it is read again, and moves to the history under the next free number.
+async fn put_over_format_0(site: &Site) -> Result<()> {
+    let id = site.fresh(SHOP);
+    site.admin_with(legacy(Legacy::ReadWrite)).await.put(&id, value("old")).await.expect("a put");
+    let info = site.store_with(legacy(Legacy::Read)).await.put(&id, value("new")).await?;
+    assert_eq!(info.version.get(), 2);
+    Ok(())
+}
+
+async fn put_in_format_0(site: &Site) -> Result<()> {
+    site.store_with(legacy(Legacy::ReadWrite)).await.put(&site.fresh(SHOP), value("old")).await.map(drop)
+}
+
+async fn put_and_prune(site: &Site) -> Result<()> {
+    let one = HistoryRetention::Versions(NonZeroU64::MIN);
+    let id = with_versions(site, SHOP, 2).await;
+    let store = site.store_with(ApplicationConfig::default().with_history(one)).await;
+    store.put(&id, value("third")).await.map(drop)
+}
+
+async fn delete(site: &Site) -> Result<()> {
+    for application in [SHOP, PAY] {
+        let id = with_versions(site, application, 1).await;
+        site.store().await.delete_with(&id, DeleteOptions::default()).await?;
+    }
+    Ok(())
+}
+
+/// The record of the last number was lost in a restore. The absence of a current record is checked in the transaction.
+async fn repair(site: &Site) -> Result<()> {
+    for application in [SHOP, PAY] {
+        let id = with_versions(site, application, 2).await;
+        site.admin().await.delete(&id).await.expect("a delete");
+        let last = RecordKey::new(format!("~h~{application}"), format!("{}\u{1f}", id.name().as_str()));
+        let lost = Write::delete(last, Precondition::Any);
+        site.admin_records().commit(vec![lost]).await.expect("a record is lost");
+        site.store().await.repair(&id).await?;
+        assert_eq!(site.admin().await.put(&id, value("again")).await.expect("a put").version.get(), 3);
+    }
+    Ok(())
+}
+
+/// What a put does for each further master key.
+async fn wrap_for_recovery(site: &Site) -> Result<()> {
+    for application in [SHOP, PAY] {
+        let context = documented::context(&site.fresh(application));
+        let key = secret_store_core::DocumentKey::from_bytes(&[7; 32]).expect("32 bytes");
+        site.provider().await.wrap_key(&master_key(&site.keys.recovery), &key, &context).await?;
+    }
+    Ok(())
+}

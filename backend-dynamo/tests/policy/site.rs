@@ -1,0 +1,252 @@
+//! A table and master keys behind proxies that let pass what a caller's policies allow.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use secret_store_core::{
+    ApplicationConfig, ApplicationName, EnvelopeStore, EnvelopeStoreBuilder, KeyProvider, Legacy, MasterKeyId, Record,
+    RecordKey, SecretId, SecretValue, SystemClock, Value,
+};
+use secret_store_dynamo::{
+    Connection, DynamoPersistence, KmsKeyProvider, Protection, TableOptions, Timeouts, create_table,
+};
+use secret_store_dynamo_emulator::{
+    Asked, Decision, DynamoDbEmulator, FaultProxy, KmsEmulator, Patience, PolicyGate, ProxyFault, REGION, Response,
+};
+use serde_json::json;
+
+use crate::grants::Grants;
+
+pub(crate) const TABLE: &str = "Secrets";
+pub(crate) const STORE: &str = "prod";
+/// In format 0, in part.
+pub(crate) const SHOP: &str = "Shop.Production";
+pub(crate) const PAY: &str = "Pay.Production";
+/// Of the tenant.
+pub(crate) const USERS: &str = "Users.Production";
+pub(crate) const TENANT: &str = "acme";
+/// Whose rights nobody here has.
+pub(crate) const OTHER: &str = "Other.Production";
+pub(crate) const ALIAS: &str = "alias/main";
+
+const FAR: &str = "us-east-1";
+
+/// The master keys, by what they are for.
+#[derive(Clone, Debug)]
+pub(crate) struct Keys {
+    pub(crate) main: String,
+    pub(crate) recovery: String,
+    pub(crate) target: String,
+    /// In another region.
+    pub(crate) far: String,
+    /// Which nobody here may use.
+    pub(crate) foreign: String,
+}
+
+pub(crate) struct Site {
+    pub(crate) dynamodb: DynamoDbEmulator,
+    kms: KmsEmulator,
+    far_kms: KmsEmulator,
+    pub(crate) proxy: FaultProxy,
+    kms_proxy: FaultProxy,
+    far_proxy: FaultProxy,
+    pub(crate) gate: Arc<PolicyGate>,
+    pub(crate) keys: Keys,
+    numbers: AtomicUsize,
+}
+
+fn address(url: &str) -> SocketAddr {
+    url.trim_start_matches("http://").parse().expect("an address on 127.0.0.1")
+}
+
+impl Site {
+    /// With a gate for one caller, who may do nothing yet.
+    pub(crate) async fn new(caller: &str) -> Self {
+        let (dynamodb, kms, far_kms) = (DynamoDbEmulator::start(), KmsEmulator::start(REGION), KmsEmulator::start(FAR));
+        let options = TableOptions::default().with_point_in_time_recovery(Protection::Off);
+        create_table(&dynamodb.client(), TABLE, &options, &SystemClock).await.expect("a new table");
+        let keys = Keys {
+            main: kms.create_key(),
+            recovery: kms.create_key(),
+            target: kms.create_key(),
+            far: far_kms.create_key(),
+            foreign: kms.create_key(),
+        };
+        kms.set_alias(ALIAS, &keys.main);
+        let mut gate = PolicyGate::new(caller).with_key_name(ALIAS, &keys.main);
+        for key in [&keys.main, &keys.recovery, &keys.target, &keys.far] {
+            let id = key.rsplit('/').next().expect("an id");
+            gate = gate.with_key_name(id, key);
+        }
+        let gate = Arc::new(gate);
+        let guarded = |target| {
+            let (proxy, gate) = (FaultProxy::start(target), Arc::clone(&gate));
+            proxy.set_gate(move |request| gate.refusal(request));
+            proxy
+        };
+        let proxy = guarded(dynamodb.address());
+        let (kms_proxy, far_proxy) = (guarded(address(&kms.endpoint())), guarded(address(&far_kms.endpoint())));
+        let numbers = AtomicUsize::new(0);
+        let site = Self { dynamodb, kms, far_kms, proxy, kms_proxy, far_proxy, gate, keys, numbers };
+        site.describe_backups();
+        site
+    }
+
+    /// The emulator knows no backups: the proxy answers as the service documents it.
+    pub(crate) fn describe_backups(&self) {
+        self.proxy.fail_operation("DescribeContinuousBackups", backups());
+    }
+
+    /// From now on the caller has these rights.
+    pub(crate) fn grant(&self, grants: &Grants) {
+        self.gate.set_policies(&[&grants.identity.to_string()]).expect("a policy the evaluator knows");
+        for (key, policy) in &grants.key_policies {
+            self.gate.set_key_policy(key, &policy.to_string()).expect("a key policy the evaluator knows");
+        }
+        drop(self.gate.take_decisions());
+    }
+
+    /// What was decided since the last time.
+    pub(crate) fn decisions(&self) -> Vec<Decision> {
+        self.gate.take_decisions()
+    }
+
+    /// Asks the gate alone, for requests that no stand-in carries out.
+    pub(crate) fn ask(&self, asked: Asked) -> bool {
+        self.gate.decide(asked).is_allowed()
+    }
+
+    /// A name that was not used before.
+    pub(crate) fn fresh(&self, application: &str) -> SecretId {
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        SecretId::parse(application, &format!("Secret-{number}")).expect("a valid id")
+    }
+
+    /// A sort key that was not used before.
+    pub(crate) fn fresh_key(&self, partition: &str) -> RecordKey {
+        RecordKey::new(partition, format!("record-{}", self.numbers.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// As the caller: DynamoDB.
+    pub(crate) fn client(&self) -> aws_sdk_dynamodb::Client {
+        Patience::default().with_attempts(1).dynamodb_client(&self.proxy.url())
+    }
+
+    /// As the caller: records.
+    pub(crate) fn records(&self) -> DynamoPersistence {
+        DynamoPersistence::new(self.client(), TABLE)
+    }
+
+    /// Past the gate: records.
+    pub(crate) fn admin_records(&self) -> DynamoPersistence {
+        DynamoPersistence::new(self.dynamodb.client(), TABLE)
+    }
+
+    /// As the caller: KMS.
+    pub(crate) fn kms_client(&self) -> aws_sdk_kms::Client {
+        connection(REGION, self.kms_proxy.url()).kms().expect("a complete connection")
+    }
+
+    /// As the caller: KMS in the other region.
+    pub(crate) fn far_kms_client(&self) -> aws_sdk_kms::Client {
+        connection(FAR, self.far_proxy.url()).kms().expect("a complete connection")
+    }
+
+    /// Past the gate: KMS.
+    pub(crate) fn admin_kms(&self) -> aws_sdk_kms::Client {
+        connection(REGION, self.kms.endpoint()).kms().expect("a complete connection")
+    }
+
+    /// As the caller: every master key.
+    pub(crate) async fn provider(&self) -> KmsKeyProvider {
+        self.provider_over(self.kms_client(), self.far_kms_client()).await
+    }
+
+    /// Past the gate: every master key.
+    pub(crate) async fn admin_provider(&self) -> KmsKeyProvider {
+        let far = connection(FAR, self.far_kms.endpoint()).kms().expect("a complete connection");
+        self.provider_over(self.admin_kms(), far).await
+    }
+
+    async fn provider_over(&self, home: aws_sdk_kms::Client, far: aws_sdk_kms::Client) -> KmsKeyProvider {
+        let Keys { main, recovery, target, far: far_key, foreign } = &self.keys;
+        let builder = KmsKeyProvider::builder(home).client(far);
+        let builder = builder.key(main).key(recovery).key(target).key(far_key).key(foreign);
+        builder.build().await.expect("a valid configuration")
+    }
+
+    /// As the caller.
+    pub(crate) async fn store(&self) -> EnvelopeStore {
+        self.builder(self.provider().await, self.records()).build().expect("a complete configuration")
+    }
+
+    /// As the caller, for what a store is to be configured otherwise.
+    pub(crate) async fn store_with(&self, config: ApplicationConfig) -> EnvelopeStore {
+        let builder = self.builder(self.provider().await, self.records());
+        builder.application(name(SHOP), config).build().expect("a complete configuration")
+    }
+
+    /// Past the gate: somebody who may do everything.
+    pub(crate) async fn admin(&self) -> EnvelopeStore {
+        self.admin_with(ApplicationConfig::default()).await
+    }
+
+    /// Past the gate, for what a store is to be configured otherwise.
+    pub(crate) async fn admin_with(&self, config: ApplicationConfig) -> EnvelopeStore {
+        let builder = self.builder(self.admin_provider().await, self.admin_records());
+        builder.application(name(SHOP), config).build().expect("a complete configuration")
+    }
+
+    fn builder(&self, keys: impl KeyProvider, records: DynamoPersistence) -> EnvelopeStoreBuilder {
+        let main = MasterKeyId::new(self.keys.main.as_str()).expect("valid");
+        let all = [&self.keys.main, &self.keys.recovery, &self.keys.target, &self.keys.far];
+        let all = || all.into_iter().map(|key| MasterKeyId::new(key.as_str()).expect("valid"));
+        let builder = EnvelopeStore::builder(Arc::new(keys), Arc::new(records)).store_id(STORE).master_key(main);
+        builder.wrap_with(all()).unwrap_with(all())
+    }
+}
+
+fn connection(region: &str, url: String) -> Connection {
+    let patient = Duration::from_secs(10);
+    let timeouts = Timeouts::default().with_connect(patient).with_read(patient).with_attempt(patient);
+    Connection::new(region)
+        .with_endpoint(url)
+        .with_credentials(Credentials::new("AKIDEXAMPLE", "secret", None, None, "test"))
+        .with_http_client(aws_smithy_http_client::Builder::new().build_http())
+        .with_timeouts(timeouts)
+        .with_max_attempts(1)
+}
+
+fn backups() -> ProxyFault {
+    let recovery = json!({ "PointInTimeRecoveryStatus": "ENABLED" });
+    ProxyFault::Answer(Response::json(
+        200,
+        &json!({ "ContinuousBackupsDescription": {
+            "ContinuousBackupsStatus": "ENABLED", "PointInTimeRecoveryDescription": recovery,
+        } }),
+    ))
+}
+
+pub(crate) fn name(application: &str) -> ApplicationName {
+    ApplicationName::new(application).expect("a valid name")
+}
+
+pub(crate) fn master_key(arn: &str) -> MasterKeyId {
+    MasterKeyId::new(arn).expect("a valid id")
+}
+
+pub(crate) fn value(text: &str) -> SecretValue {
+    SecretValue::new(text.as_bytes())
+}
+
+pub(crate) fn record(text: &str) -> Record {
+    Record::new().with("Text", Value::from(text))
+}
+
+/// For an application that shares its table with the original.
+pub(crate) fn legacy(legacy: Legacy) -> ApplicationConfig {
+    ApplicationConfig::default().with_legacy(legacy)
+}
