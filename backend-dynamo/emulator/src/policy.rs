@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::dynamodb::REGION;
 use crate::kms::ACCOUNT;
-use crate::loopback::{Request, Response};
+use crate::exchange::{Request, Response};
 
 mod asked;
 mod condition;

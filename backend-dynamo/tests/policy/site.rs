@@ -1,6 +1,5 @@
 //! A table and master keys behind proxies that let pass what a caller's policies allow.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -14,7 +13,7 @@ use secret_store_dynamo::{
     Connection, DynamoPersistence, KmsKeyProvider, Protection, TableOptions, Timeouts, create_table,
 };
 use secret_store_dynamo_emulator::{
-    Asked, Decision, DynamoDbEmulator, FaultProxy, KmsEmulator, Patience, PolicyGate, ProxyFault, REGION, Response,
+    Asked, Decision, DynamoDbEmulator, Fault, FaultProxy, KmsEmulator, Patience, PolicyGate, REGION, Response,
 };
 use serde_json::json;
 
@@ -51,15 +50,9 @@ pub(crate) struct Site {
     kms: KmsEmulator,
     far_kms: KmsEmulator,
     pub(crate) proxy: FaultProxy,
-    kms_proxy: FaultProxy,
-    far_proxy: FaultProxy,
     pub(crate) gate: Arc<PolicyGate>,
     pub(crate) keys: Keys,
     numbers: AtomicUsize,
-}
-
-fn address(url: &str) -> SocketAddr {
-    url.trim_start_matches("http://").parse().expect("an address on 127.0.0.1")
 }
 
 impl Site {
@@ -82,15 +75,11 @@ impl Site {
             gate = gate.with_key_name(id, key);
         }
         let gate = Arc::new(gate);
-        let guarded = |target| {
-            let (proxy, gate) = (FaultProxy::start(target), Arc::clone(&gate));
-            proxy.set_gate(move |request| gate.refusal(request));
-            proxy
-        };
-        let proxy = guarded(dynamodb.address());
-        let (kms_proxy, far_proxy) = (guarded(address(&kms.endpoint())), guarded(address(&far_kms.endpoint())));
+        let proxy = FaultProxy::of_account(&dynamodb, &[&kms, &far_kms]);
+        let asked = Arc::clone(&gate);
+        proxy.set_gate(move |request| asked.refusal(request));
         let numbers = AtomicUsize::new(0);
-        let site = Self { dynamodb, kms, far_kms, proxy, kms_proxy, far_proxy, gate, keys, numbers };
+        let site = Self { dynamodb, kms, far_kms, proxy, gate, keys, numbers };
         site.describe_backups();
         site
     }
@@ -147,17 +136,17 @@ impl Site {
 
     /// As the caller: KMS.
     pub(crate) fn kms_client(&self) -> aws_sdk_kms::Client {
-        connection(REGION, self.kms_proxy.url()).kms().expect("a complete connection")
+        connection(REGION, self.proxy.url()).kms().expect("a complete connection")
     }
 
     /// As the caller: KMS in the other region.
     pub(crate) fn far_kms_client(&self) -> aws_sdk_kms::Client {
-        connection(FAR, self.far_proxy.url()).kms().expect("a complete connection")
+        connection(FAR, self.proxy.url()).kms().expect("a complete connection")
     }
 
     /// Past the gate: KMS.
     pub(crate) fn admin_kms(&self) -> aws_sdk_kms::Client {
-        connection(REGION, self.kms.endpoint()).kms().expect("a complete connection")
+        connection(REGION, self.kms.url()).kms().expect("a complete connection")
     }
 
     /// As the caller: every master key.
@@ -167,7 +156,7 @@ impl Site {
 
     /// Past the gate: every master key.
     pub(crate) async fn admin_provider(&self) -> KmsKeyProvider {
-        let far = connection(FAR, self.far_kms.endpoint()).kms().expect("a complete connection");
+        let far = connection(FAR, self.far_kms.url()).kms().expect("a complete connection");
         self.provider_over(self.admin_kms(), far).await
     }
 
@@ -220,9 +209,9 @@ fn connection(region: &str, url: String) -> Connection {
         .with_max_attempts(1)
 }
 
-fn backups() -> ProxyFault {
+fn backups() -> Fault {
     let recovery = json!({ "PointInTimeRecoveryStatus": "ENABLED" });
-    ProxyFault::Answer(Response::json(
+    Fault::Answer(Response::json(
         200,
         &json!({ "ContinuousBackupsDescription": {
             "ContinuousBackupsStatus": "ENABLED", "PointInTimeRecoveryDescription": recovery,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::document::Unknown;
-use crate::loopback::Request;
+use crate::exchange::Request;
 
 mod dynamodb;
 mod kms;

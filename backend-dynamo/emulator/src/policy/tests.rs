@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::document::{Attached, Document};
 use super::{Asked, Decision, PolicyGate, Verdict};
-use crate::loopback::Request;
+use crate::exchange::Request;
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/reader";
 const TABLE: &str = "arn:aws:dynamodb:eu-central-1:111122223333:table/Secrets";

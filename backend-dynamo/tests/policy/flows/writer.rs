@@ -6,7 +6,7 @@ use secret_store_core::{
     ApplicationConfig, DeleteOptions, HistoryRetention, KeyProvider, Legacy, Persistence, Precondition, PutOptions,
     RecordKey, Result, SecretId, SecretStore, SecretStoreExt, Write,
 };
-use secret_store_dynamo_emulator::ProxyFault;
+use secret_store_dynamo_emulator::Fault;
 
 use super::{Flow, documented, flows, reader};
 use crate::site::{PAY, SHOP, Site, legacy, master_key, value};
@@ -88,7 +88,8 @@ async fn put_after_delete(site: &Site) -> Result<()> {
 async fn put_without_answer(site: &Site) -> Result<()> {
     for application in [SHOP, PAY] {
         let id = site.fresh(application);
-        site.proxy.fail_call(1, &ProxyFault::CloseAfter);
+        // After the read and the new document key: the commit.
+        site.proxy.fail_call(2, &Fault::ResetAfter);
         let outcome = site.store().await.put(&id, value("landed")).await;
         site.proxy.heal();
         site.describe_backups();
