@@ -10,7 +10,7 @@ use super::scope::Scope;
 use super::statement::{Contexts, Statement};
 
 /// Moves document keys and tenant keys from the master keys of its scope to others, inside KMS (`ReEncrypt`), which shows it
-/// neither key nor value.
+/// neither key nor value. The other kinds of rotation are options, and read keys or values.
 ///
 /// KMS authorises the two halves of a `ReEncrypt` one by one, each with its own context. A rotator of several applications could
 /// therefore move a key from one application's context to another's, whose readers could then open it: give applications with
@@ -22,13 +22,14 @@ pub struct Rotator {
     targets: BTreeSet<String>,
     between_regions: bool,
     documents: bool,
+    tenant_keys: bool,
     migration: bool,
 }
 
 impl Rotator {
     /// A rotator that may move keys to nowhere yet.
     pub fn new(scope: Scope) -> Self {
-        Self { scope, targets: BTreeSet::new(), between_regions: false, documents: false, migration: false }
+        Self { scope, targets: BTreeSet::new(), between_regions: false, documents: false, tenant_keys: false, migration: false }
     }
 
     /// A master key to move to, by its ARN. Rights to wrap anew are on these; without any, on the scope's own keys.
@@ -50,6 +51,13 @@ impl Rotator {
         self
     }
 
+    /// Gives tenants new keys, moves their document keys to these, and retires and destroys old ones. Tenant keys are symmetric: it
+    /// could read what these tenants have.
+    pub fn with_tenant_rotation(mut self) -> Self {
+        self.tenant_keys = true;
+        self
+    }
+
     /// Migrates format 0 to format 1, for which it has to read the values. The scope has
     /// [`format 0`](Scope::with_format_0), too.
     pub fn with_migration(mut self) -> Self {
@@ -58,17 +66,24 @@ impl Rotator {
     }
 
     fn rewraps(&self, scope: &Scope) -> Vec<Option<Statement>> {
-        let (from, to) =
-            if self.between_regions { (DECRYPT, ENCRYPT) } else { ("kms:ReEncryptFrom", "kms:ReEncryptTo") };
-        let mut statements = Vec::new();
-        if !self.targets.is_empty() {
-            // "ReEncrypt", KMS API Reference: authorised on the source key and on the destination key.
-            statements.push(Contexts::Documents.allow("RewrapDocumentKeysFrom", scope, &[from], &scope.keys));
-            statements.push(Contexts::Documents.allow("RewrapDocumentKeysTo", scope, &[to], &self.targets));
-            statements.push(Contexts::Tenants.allow("RewrapTenantKeysFrom", scope, &[from], &scope.keys));
-            statements.push(Contexts::Tenants.allow("RewrapTenantKeysTo", scope, &[to], &self.targets));
+        const FROM: &str = "kms:ReEncryptFrom";
+        const TO: &str = "kms:ReEncryptTo";
+        if self.targets.is_empty() {
+            return Vec::new();
         }
-        statements
+        // A record may have a wrap under the target already. Where the old key is lost, that one stays, after a `ReEncrypt` in place has
+        // proved that it opens.
+        let (from, to, proof) =
+            if self.between_regions { (DECRYPT, ENCRYPT, &[FROM, TO][..]) } else { (FROM, TO, &[FROM][..]) };
+        let (documents, tenants) = (Contexts::Documents, Contexts::Tenants);
+        // "ReEncrypt", KMS API Reference: authorised on the source key and on the destination key.
+        vec![
+            documents.allow("RewrapDocumentKeysFrom", scope, &[from], &scope.keys),
+            documents.allow("RewrapDocumentKeysTo", scope, &[to], &self.targets),
+            documents.allow("ProveDocumentKeys", scope, proof, &self.targets),
+            tenants.allow("RewrapTenantKeysFrom", scope, &[from], &scope.keys),
+            tenants.allow("RewrapTenantKeysTo", scope, &[to], &self.targets),
+        ]
     }
 
     fn reads_values(&self, scope: &Scope) -> Vec<Option<Statement>> {
@@ -77,15 +92,20 @@ impl Rotator {
         let mut statements = Vec::new();
         if self.documents {
             statements.push(Contexts::Documents.allow("UnwrapDocumentKeys", scope, &[DECRYPT], old_and_new()));
-            statements.push(Contexts::Tenants.allow("UnwrapTenantKeys", scope, &[DECRYPT], old_and_new()));
-        }
-        if self.migration {
-            statements.push(Contexts::Nothing.allow("UnwrapFormat0", scope, &[DECRYPT], &scope.keys));
         }
         if self.documents || self.migration {
             statements.push(Contexts::Documents.allow("MakeDocumentKeys", scope, &[GENERATE], wrapping));
         }
-        statements.push(Contexts::Tenants.allow("MakeTenantKeys", scope, &[GENERATE], wrapping));
+        if self.documents || self.migration || self.tenant_keys {
+            // Also to wrap: a tenant's key is symmetric.
+            statements.push(Contexts::Tenants.allow("UnwrapTenantKeys", scope, &[DECRYPT], old_and_new()));
+        }
+        if self.migration || self.tenant_keys {
+            statements.push(Contexts::Tenants.allow("MakeTenantKeys", scope, &[GENERATE], wrapping));
+        }
+        if self.migration {
+            statements.push(Contexts::Nothing.allow("UnwrapFormat0", scope, &[DECRYPT], &scope.keys));
+        }
         statements
     }
 }
@@ -121,16 +141,18 @@ impl Rights for Rotator {
     fn statements(&self, scope: &Scope) -> Vec<Statement> {
         let (current, histories) = (scope.current(), scope.histories());
         let listed = [current.clone(), histories.clone(), scope.tenant_keys()];
-        let batched = if scope.batches { listed.to_vec() } else { Vec::new() };
         let rewritten = [current, histories.clone(), scope.tenant_keys(), scope.settings()];
-        // In a migration a record's number depends on the last number, which is checked in the same transaction.
-        let checked = if self.migration { histories } else { Vec::new() };
+        let batched = if scope.batches { rewritten.to_vec() } else { Vec::new() };
+        // In a migration a record's number depends on the last number, and a version of a tenant's key is retired while another is
+        // active: both are checked in the same transaction.
+        let numbers = if self.migration { histories } else { Vec::new() };
+        let active = if self.tenant_keys { scope.tenant_keys() } else { Vec::new() };
         let mut statements = vec![
             Statement::items("ListRecords", scope, &[QUERY], &listed),
             Statement::items("ReadSeveralRecords", scope, &[BATCH_GET], &batched),
             // The records, and with the settings the job.
             Statement::items("RewriteRecords", scope, &[GET, PUT], &rewritten),
-            Statement::items("CheckNumbers", scope, &[CHECK], &[checked]),
+            Statement::items("CheckRecords", scope, &[CHECK], &[numbers, active]),
             append_audit(scope),
         ];
         statements.extend(self.rewraps(scope));

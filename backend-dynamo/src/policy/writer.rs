@@ -67,7 +67,8 @@ impl Rights for Writer {
             // of the last number, when a put depends on it, and of the current record in `repair`.
             Statement::items("WriteSecrets", scope, &[PUT, CHECK], &[current, histories]),
             Statement::items("DeleteRecords", scope, &[DELETE], &[deleted, pruned]),
-            Statement::items("KeepTenantKeys", scope, &[GET, PUT], &[scope.tenant_keys()]),
+            // The active version and its key are read together; the first version is made, and applications are recorded.
+            Statement::items("KeepTenantKeys", scope, &[gets(scope), vec![PUT]].concat(), &[scope.tenant_keys()]),
             append_audit(scope),
             Contexts::Documents.allow("MakeDocumentKeys", scope, &[GENERATE], &scope.keys),
             Contexts::Documents.allow("WrapForRecovery", scope, &[ENCRYPT], &scope.recovery_keys),

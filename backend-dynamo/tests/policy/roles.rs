@@ -72,7 +72,7 @@ pub(crate) fn writer(scope: Scope) -> Writer {
 }
 
 pub(crate) fn rotator(scope: Scope, keys: &Keys) -> Rotator {
-    Rotator::new(scope).with_target_key(&keys.target).with_document_rotation().with_migration()
+    Rotator::new(scope).with_target_key(&keys.target).with_document_rotation().with_tenant_rotation().with_migration()
 }
 
 pub(crate) fn far_rotator(keys: &Keys) -> Rotator {

@@ -13,7 +13,7 @@ use secret_store_dynamo::{
     Connection, DynamoPersistence, KmsKeyProvider, Protection, TableOptions, Timeouts, create_table,
 };
 use secret_store_dynamo_emulator::{
-    Asked, Decision, DynamoDbEmulator, Fault, FaultProxy, KmsEmulator, Patience, PolicyGate, REGION, Response,
+    Asked, Decision, DynamoDbEmulator, Fault, FaultProxy, KeyState, KmsEmulator, Patience, PolicyGate, REGION, Response,
 };
 use serde_json::json;
 
@@ -108,6 +108,11 @@ impl Site {
         self.gate.decide(asked).is_allowed()
     }
 
+    /// Takes the main master key away, or gives it back.
+    pub(crate) fn set_main_key(&self, state: KeyState) {
+        self.kms.set_state(&self.keys.main, state);
+    }
+
     /// A name that was not used before.
     pub(crate) fn fresh(&self, application: &str) -> SecretId {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
@@ -176,6 +181,18 @@ impl Site {
     pub(crate) async fn store_with(&self, config: ApplicationConfig) -> EnvelopeStore {
         let builder = self.builder(self.provider().await, self.records());
         builder.application(name(SHOP), config).build().expect("a complete configuration")
+    }
+
+    /// As the caller, with further wraps.
+    pub(crate) async fn store_wrapping_also(&self, keys: impl IntoIterator<Item = MasterKeyId>) -> EnvelopeStore {
+        let builder = self.builder(self.provider().await, self.records());
+        builder.also_wrap_with(keys).build().expect("a complete configuration")
+    }
+
+    /// Past the gate, with further wraps.
+    pub(crate) async fn admin_wrapping_also(&self, keys: impl IntoIterator<Item = MasterKeyId>) -> EnvelopeStore {
+        let builder = self.builder(self.admin_provider().await, self.admin_records());
+        builder.also_wrap_with(keys).build().expect("a complete configuration")
     }
 
     /// Past the gate: somebody who may do everything.

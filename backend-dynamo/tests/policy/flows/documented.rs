@@ -120,12 +120,27 @@ pub(super) async fn delete_tenant_records(site: &Site) -> Result<()> {
     Ok(())
 }
 
-/// The first key of a tenant: made, and stored with the mark of the active version.
+/// The first key of a tenant: made, and stored with the mark of the active version. Then the application is recorded.
 pub(super) async fn begin_tenant(site: &Site) -> Result<()> {
-    load(site, &tenant_keys()).await?;
-    generate(&site.kms_client(), &site.keys.main).await?;
     let partition = tenant_keys();
-    site.records().commit(vec![create(site, &partition), create(site, &partition)]).await.map(drop)
+    load_several(site, &[&partition, &partition, &partition]).await?;
+    generate(&site.kms_client(), &site.keys.main).await?;
+    site.records().commit(vec![create(site, &partition), create(site, &partition)]).await?;
+    load(site, &partition).await?;
+    let owned = Write::put(site.fresh_key(&partition), record("owned"), Precondition::Any);
+    site.records().commit(vec![owned]).await.map(drop)
+}
+
+/// On the condition that another version is active.
+pub(super) async fn retire_tenant_key(site: &Site) -> Result<()> {
+    let (active, version) = (create(site, &tenant_keys()), create(site, &tenant_keys()));
+    let keys = [active.key().clone(), version.key().clone()];
+    site.admin_records().commit(vec![active, version]).await.expect("records");
+    let mut found = site.records().load_many(&keys, Consistency::Strong).await?.into_iter().flatten();
+    let mut unchanged = || Precondition::Revision(found.next().expect("there").revision);
+    let [active, version] = keys;
+    let check = Write::check(active, unchanged());
+    site.records().commit(vec![Write::put(version, record("retired"), unchanged()), check]).await.map(drop)
 }
 
 fn tenant_context() -> HashMap<String, String> {
@@ -173,10 +188,6 @@ pub(super) async fn rewrap_tenant_key_far(site: &Site) -> Result<()> {
     request.set_encryption_context(Some(tenant_context())).send().await.map(drop).map_err(failed)
 }
 
-pub(super) async fn make_tenant_key_far(site: &Site) -> Result<()> {
-    generate(&site.far_kms_client(), &site.keys.far).await.map(drop)
-}
-
 /// The tenant's key opens, under the old or the new master key, and a new version is made.
 pub(super) async fn replace_tenant_key(site: &Site) -> Result<()> {
     for key in [&site.keys.main, &site.keys.target] {
@@ -196,7 +207,7 @@ pub(super) async fn list_records(site: &Site) -> Result<()> {
 
 pub(super) async fn read_several(site: &Site) -> Result<()> {
     for application in APPLICATIONS {
-        load_several(site, &[application, &history(application), &tenant_keys()]).await?;
+        load_several(site, &[application, &history(application), &settings(application), &tenant_keys()]).await?;
     }
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! Reading secrets.
 
 use secret_store_core::{
-    ErrorKind, GetOptions, Legacy, ListOptions, PutOptions, Result, SecretStore, SecretStoreExt, SecretVersion,
+    ErrorKind, GetOptions, Legacy, ListOptions, Result, SecretStore, SecretStoreExt, SecretVersion,
 };
 use secret_store_dynamo::{KmsKeyProvider, check_table};
+use secret_store_dynamo_emulator::KeyState;
 
 use super::{Flow, documented, flows};
 use crate::site::{ALIAS, PAY, SHOP, Site, TABLE, USERS, legacy, master_key, name, value};
@@ -41,9 +42,12 @@ async fn get(site: &Site) -> Result<()> {
 async fn get_by_recovery_key(site: &Site) -> Result<()> {
     for application in [SHOP, PAY] {
         let id = site.fresh(application);
-        let options = PutOptions::default().with_master_key(master_key(&site.keys.recovery));
-        site.admin().await.put_with(&id, value("read"), options).await.expect("a put");
-        site.store().await.get(&id).await?;
+        let also = site.admin_wrapping_also([master_key(&site.keys.recovery)]).await;
+        also.put(&id, value("read")).await.expect("a put");
+        site.set_main_key(KeyState::Disabled);
+        let secret = site.store().await.get(&id).await;
+        site.set_main_key(KeyState::Enabled);
+        assert_eq!(secret?.text().expect("text"), "read");
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 
 use secret_store_core::{
-    ApplicationConfig, DeleteOptions, HistoryRetention, KeyProvider, Legacy, Persistence, Precondition, PutOptions,
+    ApplicationConfig, DeleteOptions, HistoryRetention, Legacy, Persistence, Precondition, PutOptions,
     RecordKey, Result, SecretId, SecretStore, SecretStoreExt, Write,
 };
 use secret_store_dynamo_emulator::Fault;
@@ -24,7 +24,7 @@ pub(super) fn flows() -> Vec<Flow> {
         "put, and drop the oldest version" => put_and_prune,
         "delete a secret" => delete,
         "repair the number of a deleted secret" => repair,
-        "wrap a key for recovery" => wrap_for_recovery,
+        "put under several master keys" => put_under_several,
         "look up a key by its alias" => reader::look_up,
         "check the table" => reader::check,
         "read the state with settings ¹" => documented::read_state,
@@ -155,12 +155,11 @@ async fn repair(site: &Site) -> Result<()> {
     Ok(())
 }
 
-/// What a put does for each further master key.
-async fn wrap_for_recovery(site: &Site) -> Result<()> {
+/// The document key is wrapped for recovery besides.
+async fn put_under_several(site: &Site) -> Result<()> {
     for application in [SHOP, PAY] {
-        let context = documented::context(&site.fresh(application));
-        let key = secret_store_core::DocumentKey::from_bytes(&[7; 32]).expect("32 bytes");
-        site.provider().await.wrap_key(&master_key(&site.keys.recovery), &key, &context).await?;
+        let store = site.store_wrapping_also([master_key(&site.keys.recovery)]).await;
+        store.put(&site.fresh(application), value("wrapped twice")).await?;
     }
     Ok(())
 }
