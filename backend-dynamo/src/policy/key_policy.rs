@@ -7,7 +7,6 @@ use secret_store_core::{Error, Result};
 use super::document::Policy;
 use super::name;
 use super::role::Role;
-use super::scope::Scope;
 use super::statement::{Effect, Statement};
 
 /// Everything that uses a symmetric key, by which format 0 would be read or written.
@@ -73,7 +72,6 @@ pub struct KeyPolicy {
 struct Granted {
     arns: BTreeSet<String>,
     name: &'static str,
-    scope: Scope,
     statements: Vec<Statement>,
     checked: std::result::Result<(), String>,
 }
@@ -92,12 +90,10 @@ impl KeyPolicy {
 
     /// Lets IAM roles or users, by their ARNs, use the key as a role does. Their IAM policies have to allow it, too.
     pub fn with_role(mut self, arns: impl IntoIterator<Item = impl Into<String>>, role: &impl Role) -> Self {
-        let scope = role.scope().clone();
         self.roles.push(Granted {
             arns: arns.into_iter().map(Into::into).collect(),
             name: role.name(),
-            statements: role.statements(&scope),
-            scope,
+            statements: role.statements(role.scope()),
             checked: role.check().map_err(|error| error.to_string()),
         });
         self
@@ -147,9 +143,10 @@ impl KeyPolicy {
 
     /// The role's statements on this key. In a key policy the resource `*` is the key itself.
     fn granted(&self, granted: &Granted, again: usize) -> Result<Vec<Statement>> {
-        let Granted { arns, name, scope, statements, checked } = granted;
+        let Granted { arns, name, statements, checked } = granted;
         checked.clone().map_err(Error::invalid_input)?;
-        if self.format_0_denied && scope.format_0 {
+        let on_key = |statement: &&Statement| statement.resource.contains(&self.key);
+        if self.format_0_denied && statements.iter().filter(on_key).any(Statement::is_of_format_0) {
             return Err(Error::invalid_input(format!(
                 "the {name} uses format 0, which the key policy denies: migrate, and leave `with_format_0` out of its scope"
             )));
@@ -159,7 +156,6 @@ impl KeyPolicy {
             let (partition, account) = name::check_principal(arn)?;
             accounts.insert(format!("arn:{partition}:iam::{account}:root"));
         }
-        let on_key = |statement: &&Statement| statement.resource.contains(&self.key);
         let numbered = if again == 0 { String::new() } else { (again + 1).to_string() };
         let own = statements.iter().filter(on_key).map(|statement| {
             let mut statement = statement.clone();

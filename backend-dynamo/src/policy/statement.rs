@@ -6,6 +6,9 @@ use serde::ser::{Serialize, Serializer};
 
 use super::scope::Scope;
 
+/// All names of an encryption context; missing where there is none.
+const CONTEXT_KEYS: &str = "kms:EncryptionContextKeys";
+
 /// One statement. Its elements are sets, so that the same rights are always the same text.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -100,6 +103,13 @@ impl Statement {
     }
 }
 
+impl Statement {
+    /// Whether it is about keys without an encryption context.
+    pub(super) fn is_of_format_0(&self) -> bool {
+        self.condition.0.values().any(|keys| keys.contains_key(CONTEXT_KEYS))
+    }
+}
+
 impl Condition {
     fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -151,7 +161,7 @@ impl Contexts {
                 let tenants = scope.tenants.keys().map(|tenant| tenant.as_str().to_owned());
                 of(statement, 4).when("StringEquals", "kms:EncryptionContext:ss:tenant", tenants)
             }
-            Self::Nothing => statement.when("Null", "kms:EncryptionContextKeys", ["true".to_owned()]),
+            Self::Nothing => statement.when("Null", CONTEXT_KEYS, ["true".to_owned()]),
         })
     }
 }

@@ -60,7 +60,12 @@ pub(crate) fn scope(keys: &Keys) -> Scope {
 
 /// Everything that programs can make use of.
 pub(crate) fn full(keys: &Keys) -> Scope {
-    scope(keys).with_format_0().with_batches().with_key_lookup().with_table_checks().with_audit_log()
+    migrated(keys).with_format_0()
+}
+
+/// The same once nothing is in format 0 any more.
+pub(crate) fn migrated(keys: &Keys) -> Scope {
+    scope(keys).with_batches().with_key_lookup().with_table_checks().with_audit_log()
 }
 
 pub(crate) fn reader(scope: Scope) -> Reader {
@@ -72,40 +77,79 @@ pub(crate) fn writer(scope: Scope) -> Writer {
 }
 
 pub(crate) fn rotator(scope: Scope, keys: &Keys) -> Rotator {
-    Rotator::new(scope).with_target_key(&keys.target).with_document_rotation().with_tenant_rotation().with_migration()
+    Rotator::new(scope).with_target_key(&keys.target).with_document_rotation().with_tenant_rotation()
 }
 
 pub(crate) fn far_rotator(keys: &Keys) -> Rotator {
     Rotator::new(scope(keys)).with_target_key(&keys.far).with_other_region()
 }
 
-fn policy(kind: Kind, keys: &Keys) -> Policy {
-    let recoverable = full(keys).with_recovery_key(&keys.recovery);
-    let policy = match kind {
-        Kind::Reader => reader(recoverable).policy(),
-        Kind::Writer => writer(recoverable).policy(),
-        Kind::Rotator => rotator(full(keys), keys).policy(),
-        Kind::FarRotator => far_rotator(keys).policy(),
-        Kind::Auditor => Auditor::new(full(keys)).policy(),
-    };
-    policy.expect("a policy")
-}
-
 /// What a role has with everything on: format 0 is not over yet.
 pub(crate) fn grants(kind: Kind, keys: &Keys) -> Grants {
-    let recoverable = || full(keys).with_recovery_key(&keys.recovery);
-    let (reader, writer) = (reader(recoverable()), writer(recoverable()));
-    let (rotator, far_rotator) = (rotator(full(keys), keys), far_rotator(keys));
-    let arn = |kind: Kind| [kind.arn()];
-    let of = |key: &String| KeyPolicy::new(key);
-    let main = of(&keys.main).with_role(arn(Kind::Reader), &reader).with_role(arn(Kind::Writer), &writer);
-    let main = main.with_role(arn(Kind::Rotator), &rotator).with_role(arn(Kind::FarRotator), &far_rotator);
-    let recovery = of(&keys.recovery).with_role(arn(Kind::Reader), &reader).with_role(arn(Kind::Writer), &writer);
-    let target = of(&keys.target).with_role(arn(Kind::Rotator), &rotator);
-    let far = of(&keys.far).with_role(arn(Kind::FarRotator), &far_rotator);
-    let policies = [(&keys.main, main), (&keys.recovery, recovery), (&keys.target, target), (&keys.far, far)];
-    let key_policies =
-        policies.into_iter().map(|(key, policy)| (key.clone(), canonical(&policy.policy().expect("a policy"))));
-    let key_policies: BTreeMap<_, _> = key_policies.collect();
-    Grants { identity: canonical(&policy(kind, keys)), key_policies }
+    let all = Roles::new(full(keys), |rotator| rotator.with_migration(), keys);
+    Grants { identity: canonical(&all.policy(kind)), key_policies: all.key_policies(keys, |policy| policy) }
+}
+
+/// What a role has after the migration: format 0 is denied by every key.
+pub(crate) fn grants_after_migration(kind: Kind, keys: &Keys) -> Grants {
+    let all = Roles::new(migrated(keys), |rotator| rotator, keys);
+    let key_policies = all.key_policies(keys, KeyPolicy::with_format_0_denied);
+    Grants { identity: canonical(&all.policy(kind)), key_policies }
+}
+
+struct Roles {
+    reader: Reader,
+    writer: Writer,
+    rotator: Rotator,
+    far_rotator: Rotator,
+    auditor: Auditor,
+}
+
+impl Roles {
+    fn new(scope: Scope, rotating: impl Fn(Rotator) -> Rotator, keys: &Keys) -> Self {
+        let recoverable = scope.clone().with_recovery_key(&keys.recovery);
+        Self {
+            reader: reader(recoverable.clone()),
+            writer: writer(recoverable),
+            rotator: rotating(rotator(scope.clone(), keys)),
+            far_rotator: far_rotator(keys),
+            auditor: Auditor::new(scope),
+        }
+    }
+
+    fn policy(&self, kind: Kind) -> Policy {
+        let policy = match kind {
+            Kind::Reader => self.reader.policy(),
+            Kind::Writer => self.writer.policy(),
+            Kind::Rotator => self.rotator.policy(),
+            Kind::FarRotator => self.far_rotator.policy(),
+            Kind::Auditor => self.auditor.policy(),
+        };
+        policy.expect("a policy")
+    }
+
+    fn key_policies(&self, keys: &Keys, ending: impl Fn(KeyPolicy) -> KeyPolicy) -> BTreeMap<String, Value> {
+        let Self { reader, writer, rotator, far_rotator, .. } = self;
+        let arn = |kind: Kind| [kind.arn()];
+        let of = |key: &String| KeyPolicy::new(key);
+        let main = of(&keys.main).with_role(arn(Kind::Reader), reader).with_role(arn(Kind::Writer), writer);
+        let main = main.with_role(arn(Kind::Rotator), rotator).with_role(arn(Kind::FarRotator), far_rotator);
+        let recovery = of(&keys.recovery).with_role(arn(Kind::Reader), reader).with_role(arn(Kind::Writer), writer);
+        let target = of(&keys.target).with_role(arn(Kind::Rotator), rotator);
+        let far = of(&keys.far).with_role(arn(Kind::FarRotator), far_rotator);
+        let all = [(&keys.main, main), (&keys.recovery, recovery), (&keys.target, target), (&keys.far, far)];
+        let policies = all.into_iter().map(|(key, policy)| (key.clone(), ending(policy).policy().expect("a policy")));
+        policies.map(|(key, policy)| (key, canonical(&policy))).collect()
+    }
+}
+
+/// What a rotator of master keys has that has no option.
+pub(crate) fn plain_rotator_grants(keys: &Keys) -> Grants {
+    let rotator = Rotator::new(scope(keys)).with_target_key(&keys.target);
+    let of = |key: &String| {
+        let policy = KeyPolicy::new(key).with_role([Kind::Rotator.arn()], &rotator).with_format_0_denied();
+        (key.clone(), canonical(&policy.policy().expect("a policy")))
+    };
+    let key_policies = [&keys.main, &keys.target].map(of).into_iter().collect();
+    Grants { identity: canonical(&rotator.policy().expect("a policy")), key_policies }
 }
