@@ -41,6 +41,33 @@
 //!   `BatchWriteItem` and wildcards are not among them.
 //! * **Names** that IAM would read as something else (`*`, `?`, `$`) or cannot hold (beyond U+00FF) are refused.
 //!
+//! # Who needs what
+//!
+//! `app` stands for an application's partition, `~h~` its history, `~s~` its settings and rotation job, `~k~` a tenant's keys, `~a`
+//! the sixteen partitions of its audit entries. Documents are contexts with `ss:purpose` 3 and the application, tenants those with
+//! `ss:purpose` 4 and the tenant.
+//!
+//! | role | DynamoDB | KMS |
+//! |---|---|---|
+//! | [`Reader`] | `GetItem`, `Query` on `app`, with [history](Reader::with_history) on `~h~`; `GetItem` on `~k~` and, while there is format 0, on `~s~` | `Decrypt` for documents, for tenants |
+//! | [`Writer`] | `GetItem` on `app`, `~h~`, `~s~`; `Query` on `~h~`; `PutItem`, `ConditionCheckItem` on `app`, `~h~`; `GetItem`, `PutItem` on `~k~`; [`DeleteItem`](Writer::with_deletes) on `app`, [on](Writer::with_pruning) `~h~` | `GenerateDataKey` for documents; `Encrypt` for documents under [further keys](Scope::with_recovery_key); `GenerateDataKey`, `Decrypt` for tenants |
+//! | [`Rotator`] | `Query` on `app`, `~h~`, `~k~`; `GetItem`, `PutItem` on these and `~s~`; `ConditionCheckItem` on `~h~` for a [migration](Rotator::with_migration), on `~k~` for [tenant keys](Rotator::with_tenant_rotation) | `ReEncryptFrom` on the old, `ReEncryptTo` on the new key, for documents and tenants; `Decrypt` and `GenerateDataKey` with the options that read |
+//! | [`Auditor`] | `Query` on `app`, `~h~`, `~a` | nothing |
+//!
+//! With [batches](Scope::with_batches) `BatchGetItem` comes to what is read, with an [audit log](Scope::with_audit_log) `PutItem` on
+//! `~a` to reader, writer and rotator, with [format 0](Scope::with_format_0) calls without any context to reader and writer, with
+//! [key lookup](Scope::with_key_lookup) `DescribeKey`, with [table checks](Scope::with_table_checks) `DescribeTable` and
+//! `DescribeContinuousBackups`. An application has a tenant tier by [`with_tenant`](Scope::with_tenant), and `~k~` and the contexts
+//! of tenants appear in no other policy.
+//!
+//! Only a rotator writes settings: a writer that could would choose the master key of the others, within their allow-lists.
+//!
+//! # Terraform
+//!
+//! The modules `role` and `key` in the folder `terraform` of this crate make the same documents from the same choices.
+//!
+//! # What policies cannot do
+//!
 //! Whoever may `PutItem` may overwrite: IAM cannot demand that a write carries a condition. The application sees it: a forged
 //! record does not open, and an older one is a rollback.
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::dynamodb::REGION;
-use crate::kms::ACCOUNT;
 use crate::exchange::{Request, Response};
+use crate::kms::ACCOUNT;
 
 mod asked;
 mod condition;

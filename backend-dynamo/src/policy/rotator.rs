@@ -29,7 +29,14 @@ pub struct Rotator {
 impl Rotator {
     /// A rotator that may move keys to nowhere yet.
     pub fn new(scope: Scope) -> Self {
-        Self { scope, targets: BTreeSet::new(), between_regions: false, documents: false, tenant_keys: false, migration: false }
+        Self {
+            scope,
+            targets: BTreeSet::new(),
+            between_regions: false,
+            documents: false,
+            tenant_keys: false,
+            migration: false,
+        }
     }
 
     /// A master key to move to, by its ARN. Rights to wrap anew are on these; without any, on the scope's own keys.

@@ -2,7 +2,7 @@
 
 use secret_store_core::Result;
 
-use super::role::{CHECK, DECRYPT, DELETE, ENCRYPT, GENERATE, GET, PUT, QUERY, Rights, append_audit, common, gets};
+use super::role::{CHECK, DECRYPT, DELETE, ENCRYPT, GENERATE, PUT, QUERY, Rights, append_audit, common, gets};
 use super::scope::Scope;
 use super::statement::{Contexts, Statement};
 

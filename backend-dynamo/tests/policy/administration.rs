@@ -14,7 +14,8 @@ const MANAGEMENT: [&str; 6] =
     ["PutKeyPolicy", "ScheduleKeyDeletion", "DisableKey", "RotateKeyOnDemand", "ListGrants", "CreateAlias"];
 
 fn keys() -> Keys {
-    let key = |number: u8| format!("arn:aws:kms:eu-central-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-12345678900{number}");
+    let key =
+        |number: u8| format!("arn:aws:kms:eu-central-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-12345678900{number}");
     Keys { main: key(1), recovery: key(2), target: key(3), far: key(4), foreign: key(5) }
 }
 

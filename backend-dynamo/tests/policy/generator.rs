@@ -126,7 +126,8 @@ fn too_many_applications_are_refused_with_the_number_that_fits() {
 fn a_key_that_too_many_roles_share_is_refused() {
     let role = |number: usize| format!("arn:aws:iam::111122223333:role/Reader-{number:04}");
     let reader = Reader::new(scope());
-    let policy = |count: usize| (0..count).fold(KeyPolicy::new(KEY), |policy, number| policy.with_role([role(number)], &reader));
+    let policy =
+        |count: usize| (0..count).fold(KeyPolicy::new(KEY), |policy, number| policy.with_role([role(number)], &reader));
     assert!(policy(10).policy().is_ok());
     let error = policy(200).policy().expect_err("too many");
     assert!(matches!(error.kind(), ErrorKind::TooLarge { limit: 32_768, .. }), "{error}");

@@ -7,7 +7,7 @@
 mod administration;
 mod denied;
 mod flows;
-
+mod generator;
 mod grants;
 mod mutants;
 mod narrower;

@@ -60,7 +60,9 @@ fn of_table(asked: &Asked, all: &mut Vec<Mutant>) {
     all.push(changed(asked, "a longer table name", |asked| asked.resource += "-2"));
     all.push(changed(asked, "another account", |asked| asked.resource = resource(ACCOUNT, "444455556666")));
     all.push(changed(asked, "another region", |asked| asked.resource = resource("eu-central-1", "us-east-1")));
-    for action in ["Scan", "UpdateItem", "BatchWriteItem", "PartiQLSelect", "PartiQLUpdate", "DeleteTable", "UpdateTable"] {
+    for action in
+        ["Scan", "UpdateItem", "BatchWriteItem", "PartiQLSelect", "PartiQLUpdate", "DeleteTable", "UpdateTable"]
+    {
         all.push(changed(asked, "another action", |asked| asked.action = format!("dynamodb:{action}")));
     }
     let partitions = asked.values(LEADING_KEYS).to_vec();

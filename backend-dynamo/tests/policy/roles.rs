@@ -24,16 +24,6 @@ pub(crate) enum Kind {
 impl Kind {
     pub(crate) const ALL: [Self; 5] = [Self::Reader, Self::Writer, Self::Rotator, Self::FarRotator, Self::Auditor];
 
-    pub(crate) fn title(self) -> &'static str {
-        match self {
-            Self::Reader => "Reader",
-            Self::Writer => "Writer",
-            Self::Rotator => "Rotator",
-            Self::FarRotator => "Rotator to another region",
-            Self::Auditor => "Auditor",
-        }
-    }
-
     pub(crate) fn arn(self) -> String {
         format!("arn:aws:iam::{ACCOUNT}:role/secret-store/{self:?}")
     }

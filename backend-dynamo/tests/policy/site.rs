@@ -13,7 +13,7 @@ use secret_store_dynamo::{
     Connection, DynamoPersistence, KmsKeyProvider, Protection, TableOptions, Timeouts, create_table,
 };
 use secret_store_dynamo_emulator::{
-    Asked, Decision, DynamoDbEmulator, Fault, FaultProxy, KeyState, KmsEmulator, Patience, PolicyGate, REGION, Response,
+    Decision, DynamoDbEmulator, Fault, FaultProxy, KeyState, KmsEmulator, Patience, PolicyGate, REGION, Response,
 };
 use serde_json::json;
 
@@ -101,11 +101,6 @@ impl Site {
     /// What was decided since the last time.
     pub(crate) fn decisions(&self) -> Vec<Decision> {
         self.gate.take_decisions()
-    }
-
-    /// Asks the gate alone, for requests that no stand-in carries out.
-    pub(crate) fn ask(&self, asked: Asked) -> bool {
-        self.gate.decide(asked).is_allowed()
     }
 
     /// Takes the main master key away, or gives it back.

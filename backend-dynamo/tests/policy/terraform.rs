@@ -16,7 +16,8 @@ use crate::grants::{canonical, canonical_json};
 use module::Module;
 
 const TABLE: &str = "arn:aws:dynamodb:eu-central-1:111122223333:table/Secrets";
-const KEYS: [&str; 2] = ["arn:aws:kms:eu-central-1:111122223333:key/main", "arn:aws:kms:eu-central-1:111122223333:key/mrk-2"];
+const KEYS: [&str; 2] =
+    ["arn:aws:kms:eu-central-1:111122223333:key/main", "arn:aws:kms:eu-central-1:111122223333:key/mrk-2"];
 const RECOVERY: &str = "arn:aws:kms:us-east-1:111122223333:key/recovery";
 const TARGET: &str = "arn:aws:kms:eu-central-1:111122223333:key/target";
 const ROLES: [&str; 4] = ["reader", "writer", "rotator", "auditor"];
@@ -212,11 +213,21 @@ fn what_the_generator_refuses_the_module_refuses() {
             assert_refused(&|choice| choice.tenants.push((name.to_owned(), vec!["Users".to_owned()])));
             assert_refused(&|choice| choice.tenants.push(("acme".to_owned(), vec![name.to_owned()])));
         }
-        for key in ["alias/main", "arn:aws:kms:eu-central-1:111122223333:alias/main", "arn:aws-cn:kms:cn-north-1:111122223333:key/a", "*"] {
+        for key in [
+            "alias/main",
+            "arn:aws:kms:eu-central-1:111122223333:alias/main",
+            "arn:aws-cn:kms:cn-north-1:111122223333:key/a",
+            "*",
+        ] {
             assert_refused(&|choice| choice.keys.push(key.to_owned()));
             assert_refused(&|choice| choice.recovery.push(key.to_owned()));
         }
-        for table in ["Secrets", "*", "arn:aws:dynamodb:eu-central-1:111122223333:table/*", "arn:aws:dynamodb:eu-central-1:111122223333:table/Secrets/index/a"] {
+        for table in [
+            "Secrets",
+            "*",
+            "arn:aws:dynamodb:eu-central-1:111122223333:table/*",
+            "arn:aws:dynamodb:eu-central-1:111122223333:table/Secrets/index/a",
+        ] {
             assert_refused(&|choice| choice.table = table.to_owned());
         }
         assert_refused(&|choice| choice.applications.clear());
@@ -228,7 +239,9 @@ fn what_the_generator_refuses_the_module_refuses() {
     assert!(count > 100);
     let without_format_0 = Choice { options: vec!["migration"], ..Choice::new("rotator") };
     assert!(!assert_same(&module, &without_format_0));
-    assert!(module.policy(&[&Choice::new("reader").variables()[1..], &[("role", Value::from("root"))]].concat()).is_none());
+    assert!(
+        module.policy(&[&Choice::new("reader").variables()[1..], &[("role", Value::from("root"))]].concat()).is_none()
+    );
 }
 
 const READERS: [&str; 2] = ["arn:aws:iam::111122223333:role/shop", "arn:aws:iam::444455556666:user/a/b"];
@@ -277,8 +290,7 @@ fn every_key_has_the_policy_that_the_generator_makes() {
     for key in KEYS {
         for administrators in [&[][..], &administrators] {
             assert!(assert_same_key_policy(key, administrators, &[], true));
-            let roles: [(&Choice, &[&str]); 4] =
-                [(&reader, &READERS), (&writer, one), (&reader, one), (&rotator, one)];
+            let roles: [(&Choice, &[&str]); 4] = [(&reader, &READERS), (&writer, one), (&reader, one), (&rotator, one)];
             assert!(assert_same_key_policy(key, administrators, &roles, false));
             let (reader, writer) = (migrated("reader"), migrated("writer"));
             assert!(assert_same_key_policy(key, administrators, &[(&reader, one), (&writer, &READERS)], true));

@@ -63,7 +63,7 @@ async fn nothing_wider_passes(kind: Kind) {
         assert!(!allows(&stranger, asked), "{kind:?}: a key policy lets a stranger {asked:?}");
     }
 
-    let lines = asked.iter().filter(|asked| asked.action.starts_with("kms:")).cloned().collect::<Vec<_>>();
+    let of_keys = asked.iter().filter(|asked| asked.action.starts_with("kms:")).cloned().collect::<Vec<_>>();
     let mut needed = BTreeSet::new();
     for (sid, key, less) in without_conditions(&identity, &Document::Identity, |_| true) {
         let open = gate(&kind.arn(), &less);
@@ -76,7 +76,7 @@ async fn nothing_wider_passes(kind: Kind) {
             let (open, stranger) =
                 (gate(&kind.arn(), &less), gate("arn:aws:iam::111122223333:role/secret-store/Stranger", &less));
             let passed = wider.iter().any(|mutant| allows(&open, &mutant.asked));
-            let passed = passed || lines.iter().any(|asked| allows(&stranger, asked));
+            let passed = passed || of_keys.iter().any(|asked| allows(&stranger, asked));
             assert!(passed, "{kind:?}: {sid} of {document:?} needs no condition on {key}");
         }
     }

@@ -56,7 +56,7 @@ async fn get_in_format_0(site: &Site) -> Result<()> {
     let id = site.fresh(SHOP);
     site.admin_with(legacy(Legacy::ReadWrite)).await.put(&id, value("old")).await.expect("a put");
     let secret = site.store_with(legacy(Legacy::Read)).await.get(&id).await?;
-    assert_eq!(secret.version(), SecretVersion::UNVERSIONED);
+    assert_eq!(secret.info().version, SecretVersion::UNVERSIONED);
     Ok(())
 }
 

@@ -3,8 +3,8 @@
 use std::num::NonZeroU64;
 
 use secret_store_core::{
-    ApplicationConfig, DeleteOptions, HistoryRetention, Legacy, Persistence, Precondition, PutOptions,
-    RecordKey, Result, SecretId, SecretStore, SecretStoreExt, Write,
+    ApplicationConfig, DeleteOptions, HistoryRetention, Legacy, Persistence, Precondition, PutOptions, RecordKey,
+    Result, SecretId, SecretStore, SecretStoreExt, Write,
 };
 use secret_store_dynamo_emulator::Fault;
 

@@ -1,8 +1,8 @@
 //! The functions of Terraform that the modules call ("Built-in Functions", Terraform language documentation).
 
+use hcl::Value;
 use hcl::eval::{Context, FuncArgs, FuncDef, ParamType};
 use hcl::value::Map;
-use hcl::Value;
 use regex_lite::Regex;
 
 type Answer = Result<Value, String>;
@@ -26,11 +26,16 @@ pub(super) fn declare(context: &mut Context<'_>) {
         ("tostring", |args| Ok(Value::from(args[0].to_string()))),
     ];
     for (name, function) in functions {
-        context.declare_func(hcl::Identifier::new(name).expect("a name"), FuncDef::builder().variadic_param(ParamType::Any).build(function));
+        context.declare_func(
+            hcl::Identifier::new(name).expect("a name"),
+            FuncDef::builder().variadic_param(ParamType::Any).build(function),
+        );
     }
     context.declare_func(
         hcl::Identifier::new("values").expect("a name"),
-        FuncDef::builder().param(ParamType::Any).build(|args| Ok(Value::Array(object(&args[0])?.values().cloned().collect()))),
+        FuncDef::builder()
+            .param(ParamType::Any)
+            .build(|args| Ok(Value::Array(object(&args[0])?.values().cloned().collect()))),
     );
 }
 
@@ -52,7 +57,7 @@ fn text(value: &Value) -> Result<&str, String> {
 
 fn distinct(values: &[Value]) -> Answer {
     let mut all: Vec<Value> = Vec::new();
-    for value in values.iter().filter(|value| !matches!(value, Value::Object(_))) {
+    for value in values {
         if !all.contains(value) {
             all.push(value.clone());
         }
