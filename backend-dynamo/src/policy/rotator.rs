@@ -78,16 +78,18 @@ impl Rotator {
         if self.targets.is_empty() {
             return Vec::new();
         }
-        // A record may have a wrap under the target already. Where the old key is lost, that one stays, after a `ReEncrypt` in place has
-        // proved that it opens.
-        let (from, to, proof) =
-            if self.between_regions { (DECRYPT, ENCRYPT, &[FROM, TO][..]) } else { (FROM, TO, &[FROM][..]) };
+        // To documents' targets belongs more: a record may have a wrap there already. Where the old key is lost, that one stays, after
+        // a `ReEncrypt` in place has proved that it opens.
+        let (from, to, to_or_proof) = if self.between_regions {
+            (DECRYPT, ENCRYPT, &[ENCRYPT, FROM, TO][..])
+        } else {
+            (FROM, TO, &[FROM, TO][..])
+        };
         let (documents, tenants) = (Contexts::Documents, Contexts::Tenants);
         // "ReEncrypt", KMS API Reference: authorised on the source key and on the destination key.
         vec![
             documents.allow("RewrapDocumentKeysFrom", scope, &[from], &scope.keys),
-            documents.allow("RewrapDocumentKeysTo", scope, &[to], &self.targets),
-            documents.allow("ProveDocumentKeys", scope, proof, &self.targets),
+            documents.allow("RewrapDocumentKeysTo", scope, to_or_proof, &self.targets),
             tenants.allow("RewrapTenantKeysFrom", scope, &[from], &scope.keys),
             tenants.allow("RewrapTenantKeysTo", scope, &[to], &self.targets),
         ]

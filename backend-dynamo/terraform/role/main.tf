@@ -45,9 +45,8 @@ locals {
     ]
   }
 
-  from  = var.other_region ? "kms:Decrypt" : "kms:ReEncryptFrom"
-  to    = var.other_region ? "kms:Encrypt" : "kms:ReEncryptTo"
-  proof = concat(["kms:ReEncryptFrom"], [for action in ["kms:ReEncryptTo"] : action if var.other_region])
+  from = var.other_region ? "kms:Decrypt" : "kms:ReEncryptFrom"
+  to   = var.other_region ? "kms:Encrypt" : "kms:ReEncryptTo"
 
   on_keys = {
     reader = [
@@ -64,8 +63,7 @@ locals {
     ]
     rotator = [
       { sid = "RewrapDocumentKeysFrom", contexts = "documents", actions = [local.from], keys = [for key in var.key_arns : key if local.moving] },
-      { sid = "RewrapDocumentKeysTo", contexts = "documents", actions = [local.to], keys = var.target_key_arns },
-      { sid = "ProveDocumentKeys", contexts = "documents", actions = local.proof, keys = var.target_key_arns },
+      { sid = "RewrapDocumentKeysTo", contexts = "documents", actions = distinct([local.to, "kms:ReEncryptFrom", "kms:ReEncryptTo"]), keys = var.target_key_arns },
       { sid = "RewrapTenantKeysFrom", contexts = "tenants", actions = [local.from], keys = [for key in var.key_arns : key if local.moving] },
       { sid = "RewrapTenantKeysTo", contexts = "tenants", actions = [local.to], keys = var.target_key_arns },
       { sid = "UnwrapDocumentKeys", contexts = "documents", actions = ["kms:Decrypt"], keys = [for key in concat(var.key_arns, var.target_key_arns) : key if var.document_rotation] },

@@ -85,7 +85,8 @@ async fn every_part_is_needed(kind: Kind) {
                 break;
             }
         }
-        let named = named.unwrap_or_else(|| panic!("{kind:?}: no flow fails without {part:?}"));
+        let named =
+            named.unwrap_or_else(|| panic!("{kind:?}: no flow fails without {} of {}: {part:?}", part.value, part.sid));
         *failed.entry(named).or_default() += 1;
     }
     assert!(parts.len() >= 10, "{kind:?}: only {} parts", parts.len());

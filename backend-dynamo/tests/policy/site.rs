@@ -22,13 +22,13 @@ use crate::grants::Grants;
 pub(crate) const TABLE: &str = "Secrets";
 pub(crate) const STORE: &str = "prod";
 /// In format 0, in part.
-pub(crate) const SHOP: &str = "Shop.Production";
-pub(crate) const PAY: &str = "Pay.Production";
+pub(crate) const SHOP: &str = "Shop";
+pub(crate) const PAY: &str = "Pay";
 /// Of the tenant.
-pub(crate) const USERS: &str = "Users.Production";
+pub(crate) const USERS: &str = "Users";
 pub(crate) const TENANT: &str = "acme";
 /// Whose rights nobody here has.
-pub(crate) const OTHER: &str = "Other.Production";
+pub(crate) const OTHER: &str = "Other";
 pub(crate) const ALIAS: &str = "alias/main";
 
 const FAR: &str = "us-east-1";
