@@ -26,3 +26,8 @@ pub mod test_my_service {}
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guides/restore-and-repair.md")]
 pub mod restore_and_repair {}
+
+/// Moving master keys.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guides/move-master-keys.md")]
+pub mod move_master_keys {}

@@ -39,6 +39,9 @@ pub enum ErrorKind {
     /// The master key exists but cannot be used now: disabled, deleted, not loaded, locked.
     #[error("key unavailable")]
     KeyUnavailable,
+    /// The tenant key was destroyed, says its record: what it protected is gone for good.
+    #[error("key destroyed")]
+    KeyDestroyed,
     /// The caller's identity may not do this.
     #[error("permission denied")]
     PermissionDenied,
@@ -165,6 +168,12 @@ impl Error {
         Self::new(ErrorKind::KeyNotAllowed, format!("master key {id} is not in the allow-list: configure it to use it"))
     }
 
+    /// [`ErrorKind::KeyDestroyed`].
+    #[must_use]
+    pub fn key_destroyed() -> Self {
+        Self::new(ErrorKind::KeyDestroyed, "the tenant key is destroyed: what it protected is gone for good")
+    }
+
     /// Attaches the cause.
     ///
     /// An [`ErrorKind::Integrity`] stays without one: its cause could tell an attacker which check failed.
@@ -187,6 +196,18 @@ impl Error {
     #[must_use]
     pub fn with_secret(mut self, id: &SecretId) -> Self {
         self.0.secret.get_or_insert_with(|| id.clone());
+        self
+    }
+
+    /// Says in front of the message where it comes from. An [`ErrorKind::Integrity`] stays bare, as everywhere.
+    pub(crate) fn within(mut self, place: fmt::Arguments<'_>) -> Self {
+        if self.0.kind != ErrorKind::Integrity {
+            let message = match &self.0.message {
+                Some(message) => format!("{place}: {message}"),
+                None => format!("{place}: {}", self.0.kind),
+            };
+            self.0.message = Some(message.into());
+        }
         self
     }
 
@@ -257,6 +278,16 @@ mod tests {
         let error = Error::integrity().with_source("the tag differs at byte 3");
         assert!(error.source().is_none());
         assert_eq!(error.to_string(), "integrity check failed");
+    }
+
+    #[test]
+    fn says_where_it_comes_from_unless_it_is_about_integrity() {
+        let error = Error::new(ErrorKind::Throttled, "slow down").with_operation("unwrap key").with_source("cause");
+        let error = error.within(format_args!("member {}", 2));
+        assert_eq!((error.to_string(), error.kind()), ("unwrap key: member 2: slow down".into(), ErrorKind::Throttled));
+        assert!(error.source().is_some());
+        assert_eq!(Error::not_found().within(format_args!("here")).to_string(), "here: not found");
+        assert_eq!(Error::integrity().within(format_args!("here")).to_string(), "integrity check failed");
     }
 
     #[test]

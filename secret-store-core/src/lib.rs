@@ -53,9 +53,12 @@
 //! | store and read | [`Application`], [`PutOptions`], [`GetOptions`] |
 //! | configure | [`EnvelopeStoreBuilder`], [`ApplicationConfig`] |
 //! | handle errors | [`Error`], [`ErrorKind`] |
+//! | give each tenant a key of its own | [`TenantKeys`], [`ApplicationConfig::with_tenant`] |
+//! | use several key providers, or move between them | [`KeyRing`], [`EnvelopeStoreBuilder::also_wrap_with`] |
 //! | bring your own storage | [`Persistence`], [`Record`], [`ListQuery`] |
 //! | bring your own keys | [`KeyProvider`], [`KeyEncryptionKey`], [`EncryptionContext`] |
 //! | keep ciphertext elsewhere | [`EnvelopeStore::protect`], [`EnvelopeStore::unprotect`], [`EnvelopeStore::save`] |
+//! | rotate keys, retire one | [`rotation`] |
 //! | come back from a restore | [`EnvelopeStore::accept_rollback`], [`EnvelopeStore::repair`], [`SecretStoreExt::restore`] |
 //! | read the original's records | [`Legacy`], [`Format`] |
 //!
@@ -85,10 +88,15 @@ mod id;
 mod key;
 mod key_encryption_key;
 mod key_provider;
+mod key_ring;
 mod persistence;
 mod record;
+pub mod rotation;
 mod secret;
+mod settings;
 mod store;
+mod tenant;
+mod text_map;
 
 pub use application::Application;
 pub use clock::{Clock, SystemClock};
@@ -96,7 +104,7 @@ pub use context::{EncryptionContext, Purpose, Suite};
 pub use envelope::Format;
 pub use envelope::protected::ProtectedSecret;
 pub use envelope_store::{
-    ApplicationConfig, EnvelopeStore, EnvelopeStoreBuilder, HistoryRetention, Legacy, ProtectOptions,
+    ApplicationConfig, EnvelopeStore, EnvelopeStoreBuilder, HistoryRetention, Legacy, ProtectOptions, SettingsUse,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use id::{
@@ -105,12 +113,15 @@ pub use id::{
 pub use key::{DocumentKey, GeneratedKey, WrappedKey};
 pub use key_encryption_key::KeyEncryptionKey;
 pub use key_provider::KeyProvider;
+pub use key_ring::KeyRing;
 pub use persistence::{
     Consistency, Limits, ListQuery, Order, Page, Persistence, Precondition, RecordKey, Revision, Stored, Write,
 };
 pub use record::{MAX_ATTRIBUTES, Record, Value};
 pub use secret::{Metadata, Secret, SecretInfo, SecretValue};
+pub use settings::ApplicationSettings;
 pub use store::{DeleteOptions, GetOptions, ListOptions, PutOptions, SecretStore, SecretStoreExt};
+pub use tenant::{TenantConfig, TenantKeyInfo, TenantKeyState, TenantKeyVersion, TenantKeys, TenantKeysBuilder};
 
 #[cfg(feature = "mock")]
 pub use {key_provider::MockKeyProvider, persistence::MockPersistence, store::MockSecretStore};

@@ -3,8 +3,10 @@
 use aws_sdk_dynamodb::types::ConsumedCapacity;
 
 pub(super) fn report(operation: &'static str, consumed: Option<&ConsumedCapacity>) {
-    if let Some(units) = consumed.and_then(ConsumedCapacity::capacity_units) {
-        tracing::debug!(operation, capacity_units = units, "dynamodb capacity consumed");
+    let Some(consumed) = consumed else { return };
+    if let Some(units) = consumed.capacity_units() {
+        let table = consumed.table_name().unwrap_or_default();
+        tracing::debug!(operation, table, capacity_units = units, "dynamodb capacity consumed");
     }
 }
 

@@ -1,6 +1,7 @@
 //! The secret store over RSA keys and a directory of records: both halves of this crate together.
 
 mod conformance;
+mod key_ring;
 mod legacy;
 mod tamper;
 mod vectors;

@@ -75,7 +75,8 @@ impl Inner {
         let value = secret.into_value();
         let mut draft = self.draft(id, &value, &options)?;
         draft.format = Format::One;
-        let protected = self.seal_format_1(&draft, highest.next()?).await?;
+        let trusted = self.trusted_settings(id.application()).await?;
+        let protected = self.seal_format_1(&draft, highest.next()?, &trusted).await?;
         let mut writes = vec![Write::put(layout::current(id), protected.to_record(), state.current_unchanged())];
         if let (Some(stored), Some(version)) = (&state.current, state.outgoing_version()?) {
             let slot = layout::outgoing(id, version);
@@ -83,7 +84,7 @@ impl Inner {
                 writes.push(Write::put(slot, (*stored.record).clone(), Precondition::Absent));
             }
         }
-        let revision = self.records.commit(writes).await?.into_iter().next().flatten();
+        let revision = self.commit_under(&trusted, writes).await?.into_iter().next().flatten();
         self.marks.set(id, protected.version());
         protected
             .info(revision.ok_or_else(|| Error::new(ErrorKind::Unavailable, "the persistence answered no revision"))?)
@@ -112,7 +113,7 @@ impl Inner {
             Write::check(layout::current(id), state.current_unchanged()),
             Write::put(layout::last_version(id), layout::last_version_record(highest), state.last_unchanged()),
         ];
-        self.records.commit(writes).await.map(drop)
+        self.commit(writes).await.map(drop)
     }
 
     /// The state of a secret that could not be deleted as others are, because nobody can read its current record. Otherwise the
@@ -138,7 +139,7 @@ impl Inner {
             Write::delete(layout::current(id), state.current_unchanged()),
             Write::put(layout::last_version(id), layout::last_version_record(highest), state.last_unchanged()),
         ];
-        self.records.commit(writes).await?;
+        self.commit(writes).await?;
         self.marks.raise_deleted(id, highest);
         Ok(())
     }

@@ -1,0 +1,66 @@
+//! From one master key to another: what a rotation of master keys does to each version of a tenant's key.
+
+use super::listing::TenantKeyInfo;
+use super::records::{self, HeldKey, KeyRecord};
+use super::{Inner, TenantKeys};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::MasterKeyId;
+use crate::persistence::{Consistency, Precondition, Revision, Write};
+
+impl TenantKeys {
+    /// Moves one version of a tenant's key, as [`versions`](Self::versions) listed it, to another master key: one
+    /// [`rewrap_key`](crate::KeyProvider::rewrap_key) of the inner provider, and one commit on the condition that the record is
+    /// unchanged. The key stays the same, and so does everything that is wrapped under it. Answers the version as it is then; one
+    /// that is under that master key already is answered as it is.
+    ///
+    /// A retired version is moved like any other; a destroyed one is [`KeyDestroyed`](ErrorKind::KeyDestroyed).
+    ///
+    /// # Errors
+    ///
+    /// [`Conflict`](ErrorKind::Conflict) when the record has changed since it was listed (list again),
+    /// [`KeyNotAllowed`](ErrorKind::KeyNotAllowed) when either master key is outside the allow-lists, without a call; otherwise as
+    /// the inner provider and the [`Persistence`](crate::Persistence) say.
+    pub async fn rewrap_version(&self, info: &TenantKeyInfo, to: &MasterKeyId) -> Result<TenantKeyInfo> {
+        self.inner.rewrap_version(info, to).await.map_err(|error| error.with_operation("rewrap tenant key"))
+    }
+}
+
+impl Inner {
+    async fn rewrap_version(&self, info: &TenantKeyInfo, to: &MasterKeyId) -> Result<TenantKeyInfo> {
+        self.config.check_tenant(&info.tenant)?;
+        self.config.check_wrapping_key(to, &*self.keys)?;
+        let held = info.held.as_ref().ok_or_else(Error::key_destroyed)?;
+        let from = held.wrapped.master_key_id();
+        self.config.check_unwrapping_key(from, &*self.keys)?;
+        if from == to {
+            return Ok(info.clone());
+        }
+        let context = self.key_context(&info.tenant, info.version);
+        let wrapped = self.keys.rewrap_key(&held.wrapped, &context, to, &context).await?;
+        let record = KeyRecord::Held(HeldKey { wrapped, ..held.clone() });
+        let revision = self.replace_version(info, &record).await?;
+        Ok(TenantKeyInfo::new(&info.tenant, info.version, record, revision))
+    }
+
+    /// Replaces the record of a version that is unchanged since it was listed.
+    async fn replace_version(&self, info: &TenantKeyInfo, record: &KeyRecord) -> Result<Revision> {
+        let key = records::version_key(&info.tenant, info.version);
+        let unchanged = Precondition::Revision(info.revision.clone());
+        let put = Write::put(key.clone(), record.to_record(), unchanged);
+        match self.records.commit(vec![put]).await {
+            Ok(revisions) => revisions.into_iter().next().flatten().ok_or_else(no_revision),
+            // It may have landed: then this very record stands there.
+            Err(error) if error.kind() == ErrorKind::Unavailable => {
+                match self.records.load(&key, Consistency::Strong).await {
+                    Ok(Some(stored)) if *stored.record == record.to_record() => Ok(stored.revision),
+                    _ => Err(error),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn no_revision() -> Error {
+    Error::new(ErrorKind::Unavailable, "the persistence answered no revision: the write may have landed")
+}
