@@ -5,10 +5,9 @@ use secret_store_dynamo_emulator::{ACCOUNT, Asked, PolicyGate};
 
 use crate::grants::canonical;
 use crate::mutants::everything;
-use crate::roles::{self, Kind};
+use crate::roles::{self, ADMINISTRATOR, Kind};
 use crate::site::Keys;
 
-const ADMINISTRATOR: &str = "arn:aws:iam::111122223333:role/KeyAdministrator";
 const USES: [&str; 6] = ["Decrypt", "Encrypt", "GenerateDataKey", "ReEncryptFrom", "ReEncryptTo", "CreateGrant"];
 const MANAGEMENT: [&str; 6] =
     ["PutKeyPolicy", "ScheduleKeyDeletion", "DisableKey", "RotateKeyOnDemand", "ListGrants", "CreateAlias"];

@@ -77,8 +77,10 @@ async fn every_part_is_needed(kind: Kind) {
         site.grant(&less);
         let mut named = None;
         // Those that use what is lost first; the others are asked only if none of these fails.
-        let (likely, unlikely): (Vec<_>, Vec<_>) =
+        let (mut likely, unlikely): (Vec<_>, Vec<_>) =
             flows.iter().partition(|(_, used)| used.iter().any(|right| lost.contains(right)));
+        // The shortest of them is enough.
+        likely.sort_by_key(|(_, used)| used.len());
         for (flow, _) in likely.into_iter().chain(unlikely) {
             if !flow.run(&site).await.is_success() {
                 named = Some(flow.name);

@@ -10,6 +10,9 @@ use serde_json::Value;
 use crate::grants::{Grants, canonical};
 use crate::site::{Keys, PAY, SHOP, STORE, TABLE, TENANT, USERS, name};
 
+/// Who administers the keys.
+pub(crate) const ADMINISTRATOR: &str = "arn:aws:iam::111122223333:role/KeyAdministrator";
+
 /// The roles, by their names in the table of the guide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
@@ -119,11 +122,14 @@ impl Roles {
     }
 
     fn key_policies(&self, keys: &Keys, ending: impl Fn(KeyPolicy) -> KeyPolicy) -> BTreeMap<String, Value> {
-        let Self { reader, writer, rotator, far_rotator, .. } = self;
+        let Self { reader, writer, rotator, far_rotator, auditor } = self;
         let arn = |kind: Kind| [kind.arn()];
-        let of = |key: &String| KeyPolicy::new(key);
+        // Whoever administers it is named: otherwise the IAM policies of the account decide, also for a role.
+        let of = |key: &String| KeyPolicy::new(key).with_administrator(ADMINISTRATOR);
         let main = of(&keys.main).with_role(arn(Kind::Reader), reader).with_role(arn(Kind::Writer), writer);
         let main = main.with_role(arn(Kind::Rotator), rotator).with_role(arn(Kind::FarRotator), far_rotator);
+        // It has no right but to look the key up.
+        let main = main.with_role(arn(Kind::Auditor), auditor);
         let recovery = of(&keys.recovery).with_role(arn(Kind::Reader), reader).with_role(arn(Kind::Writer), writer);
         let target = of(&keys.target).with_role(arn(Kind::Rotator), rotator);
         let far = of(&keys.far).with_role(arn(Kind::FarRotator), far_rotator);
