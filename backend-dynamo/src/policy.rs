@@ -51,7 +51,7 @@
 //! |---|---|---|
 //! | [`Reader`] | `GetItem`, `Query` on `app`, with [history](Reader::with_history) on `~h~`; `GetItem` on `~k~` and, while there is format 0, on `~s~` | `Decrypt` for documents, for tenants |
 //! | [`Writer`] | `GetItem` on `app`, `~h~`, `~s~`; `Query` on `~h~`; `PutItem`, `ConditionCheckItem` on `app`, `~h~`; `GetItem`, `PutItem` on `~k~`; [`DeleteItem`](Writer::with_deletes) on `app`, [on](Writer::with_pruning) `~h~` | `GenerateDataKey` for documents; `Encrypt` for documents under [further keys](Scope::with_recovery_key); `GenerateDataKey`, `Decrypt` for tenants |
-//! | [`Rotator`] | `Query` on `app`, `~h~`, `~k~`; `GetItem`, `PutItem` on these and `~s~`; `ConditionCheckItem` on `~h~` for a [migration](Rotator::with_migration), on `~k~` for [tenant keys](Rotator::with_tenant_rotation) | `ReEncryptFrom` on the old, `ReEncryptTo` on the new key, for documents and tenants; `Decrypt` and `GenerateDataKey` with the options that read |
+//! | [`Rotator`] | `Query` on `app`, `~h~`, `~k~`; `GetItem`, `PutItem` on these and `~s~`; `ConditionCheckItem` on `~h~` for a [migration](Rotator::with_migration), on `~k~` for [tenant keys](Rotator::with_tenant_rotation) | `ReEncryptFrom` on the old, `ReEncryptTo` on the new key, for documents and tenants; `GenerateDataKey` and `Decrypt` on the new key for the trial before a rotation alone (version 0); `Decrypt` and `GenerateDataKey` with the options that read |
 //! | [`Auditor`] | `Query` on `app`, `~h~`, `~a` | nothing |
 //!
 //! With [batches](Scope::with_batches) `BatchGetItem` comes to what is read, with an [audit log](Scope::with_audit_log) `PutItem` on

@@ -9,6 +9,9 @@ use super::role::{BATCH_GET, CHECK, DECRYPT, ENCRYPT, GENERATE, GET, PUT, QUERY,
 use super::scope::Scope;
 use super::statement::{Contexts, Statement};
 
+/// A rotation makes a key under its target and opens it, with a context of version 0, which no version of a secret has.
+const VERSION: &str = "kms:EncryptionContext:ss:version";
+
 /// Moves document keys and tenant keys from the master keys of its scope to others, inside KMS (`ReEncrypt`), which shows it
 /// neither key nor value. The other kinds of rotation are options, and read keys or values.
 ///
@@ -86,13 +89,23 @@ impl Rotator {
             (FROM, TO, &[FROM, TO][..])
         };
         let (documents, tenants) = (Contexts::Documents, Contexts::Tenants);
+        let version_0 = ["0".to_owned()];
         // "ReEncrypt", KMS API Reference: authorised on the source key and on the destination key.
-        vec![
+        let rewrapped = documents.allow("RewrapDocumentKeysTo", scope, to_or_proof, &self.targets);
+        let mut statements = vec![
             documents.allow("RewrapDocumentKeysFrom", scope, &[from], &scope.keys),
-            documents.allow("RewrapDocumentKeysTo", scope, to_or_proof, &self.targets),
+            // What could be moved into the context of a trial could be opened there.
+            rewrapped.map(|statement| statement.when("StringNotEquals", VERSION, version_0.clone())),
             tenants.allow("RewrapTenantKeysFrom", scope, &[from], &scope.keys),
             tenants.allow("RewrapTenantKeysTo", scope, &[to], &self.targets),
-        ]
+        ];
+        // A target is tried before anything depends on it. Whoever reads values may make and open any document key there.
+        if !self.documents {
+            let tried: &[_] = if self.migration { &[DECRYPT] } else { &[DECRYPT, GENERATE] };
+            let tried = documents.allow("TryTargets", scope, tried, &self.targets);
+            statements.push(tried.map(|statement| statement.when("StringEquals", VERSION, version_0)));
+        }
+        statements
     }
 
     fn reads_values(&self, scope: &Scope) -> Vec<Option<Statement>> {

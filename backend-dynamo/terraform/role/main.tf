@@ -63,9 +63,10 @@ locals {
     ]
     rotator = [
       { sid = "RewrapDocumentKeysFrom", contexts = "documents", actions = [local.from], keys = [for key in var.key_arns : key if local.moving] },
-      { sid = "RewrapDocumentKeysTo", contexts = "documents", actions = distinct([local.to, "kms:ReEncryptFrom", "kms:ReEncryptTo"]), keys = var.target_key_arns },
+      { sid = "RewrapDocumentKeysTo", contexts = "versions", actions = distinct([local.to, "kms:ReEncryptFrom", "kms:ReEncryptTo"]), keys = var.target_key_arns },
       { sid = "RewrapTenantKeysFrom", contexts = "tenants", actions = [local.from], keys = [for key in var.key_arns : key if local.moving] },
       { sid = "RewrapTenantKeysTo", contexts = "tenants", actions = [local.to], keys = var.target_key_arns },
+      { sid = "TryTargets", contexts = "trials", actions = concat(["kms:Decrypt"], [for action in ["kms:GenerateDataKey"] : action if !var.migration]), keys = [for key in var.target_key_arns : key if !var.document_rotation] },
       { sid = "UnwrapDocumentKeys", contexts = "documents", actions = ["kms:Decrypt"], keys = [for key in concat(var.key_arns, var.target_key_arns) : key if var.document_rotation] },
       { sid = "MakeDocumentKeys", contexts = "documents", actions = ["kms:GenerateDataKey"], keys = [for key in local.wrapping : key if var.document_rotation || var.migration] },
       { sid = "UnwrapTenantKeys", contexts = "tenants", actions = ["kms:Decrypt"], keys = [for key in concat(var.key_arns, var.target_key_arns) : key if var.document_rotation || var.migration || var.tenant_rotation] },
@@ -79,6 +80,8 @@ locals {
 
   is_used = {
     documents = length(var.applications) > 0
+    versions  = length(var.applications) > 0
+    trials    = length(var.applications) > 0
     tenants   = length(var.tenants) > 0
     nothing   = var.format_0
   }
@@ -89,6 +92,24 @@ locals {
         "kms:EncryptionContext:ss:store"       = [var.store]
         "kms:EncryptionContext:ss:purpose"     = ["3"]
         "kms:EncryptionContext:ss:application" = var.applications
+      }
+    }
+    versions = {
+      StringEquals = {
+        "kms:EncryptionContext:ss:store"       = [var.store]
+        "kms:EncryptionContext:ss:purpose"     = ["3"]
+        "kms:EncryptionContext:ss:application" = var.applications
+      }
+      StringNotEquals = {
+        "kms:EncryptionContext:ss:version" = ["0"]
+      }
+    }
+    trials = {
+      StringEquals = {
+        "kms:EncryptionContext:ss:store"       = [var.store]
+        "kms:EncryptionContext:ss:purpose"     = ["3"]
+        "kms:EncryptionContext:ss:application" = var.applications
+        "kms:EncryptionContext:ss:version"     = ["0"]
       }
     }
     tenants = {

@@ -132,8 +132,7 @@ async fn a_writer_decrypts_nothing() {
 /// Without the options for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rotator_of_master_keys_sees_no_key() {
-    let site = Site::new(&Kind::Rotator.arn()).await;
-    site.grant(&crate::roles::plain_rotator_grants(&site.keys));
+    let site = site(Kind::MasterRotator).await;
     let secret = site.fresh(SHOP);
     site.admin().await.put(&secret, value("first")).await.expect("a put");
     assert_denied(&site, site.store().await.get(&secret).await, "get");
@@ -145,6 +144,15 @@ async fn a_rotator_of_master_keys_sees_no_key() {
     assert_denied(&site, provider.wrap_key(&target, &generated.document_key, &context).await, "wrap");
     let moved = provider.rewrap_key(&generated.wrapped, &context, &target, &context).await.expect("it may do this");
     assert!(site.decisions().iter().all(|decision| decision.is_allowed()));
+    // Nor by way of the trial: what it moved into that context it could open.
+    let trial =
+        EncryptionContext::document_key(&StoreId::new(STORE).expect("valid"), &secret, SecretVersion::UNVERSIONED);
+    let astray = provider.rewrap_key(&generated.wrapped, &context, &target, &trial).await;
+    assert_denied(&site, astray, "into the context of a trial");
+    assert_denied(&site, provider.unwrap_key(&moved, &context).await, "unwrap under the new key");
+    let tried = provider.generate_key(&target, &trial).await.expect("a trial");
+    provider.unwrap_key(&tried.wrapped, &trial).await.expect("a trial");
+    drop(site.decisions());
     let back = provider.rewrap_key(&moved, &context, &main, &context).await;
     assert_denied(&site, back, "back to the old key");
 }

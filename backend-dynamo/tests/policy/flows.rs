@@ -56,6 +56,7 @@ pub(crate) fn of(kind: Kind) -> Vec<Flow> {
         Kind::Reader => reader::flows(),
         Kind::Writer => writer::flows(),
         Kind::Rotator => rotator::flows(),
+        Kind::MasterRotator => rotator::master_flows(),
         Kind::FarRotator => rotator::far_flows(),
         Kind::Auditor => auditor::flows(),
     }

@@ -4,6 +4,7 @@
 //! fails (`narrower`); what a role must not do is denied (`denied`); no request that is wider than a flow's passes, and no condition
 //! can be left out without letting one through (`wider`). The Terraform modules make the same policies (`terraform`).
 
+mod actions;
 mod administration;
 mod denied;
 mod flows;

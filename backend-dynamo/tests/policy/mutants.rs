@@ -30,7 +30,9 @@ pub(crate) async fn requests(kind: Kind, site: &Site) -> Vec<Asked> {
         assert!(ended.is_success(), "{kind:?}: {}: {:?}", flow.name, ended.outcome);
         for Decision { asked, .. } in ended.decisions {
             let mut alike = asked.keys.clone();
-            alike.retain(|name, _| !["ss:name", "ss:version"].iter().any(|pair| name.ends_with(pair)));
+            alike.retain(|name, version| {
+                !name.ends_with("ss:name") && (!name.ends_with("ss:version") || version.iter().any(|one| one == "0"))
+            });
             all.entry(format!("{} {} {alike:?}", asked.action, asked.resource)).or_insert(asked);
         }
     }
@@ -38,12 +40,13 @@ pub(crate) async fn requests(kind: Kind, site: &Site) -> Vec<Asked> {
 }
 
 /// All changes of a request, each by itself.
-pub(crate) fn mutants(asked: &Asked, site: &Site) -> Vec<Mutant> {
+pub(crate) fn mutants(kind: Kind, asked: &Asked, site: &Site) -> Vec<Mutant> {
     let mut all = Vec::new();
     if asked.action.starts_with("dynamodb:") {
         of_table(asked, &mut all);
     } else {
         of_key(asked, site, &mut all);
+        of_trial(kind, asked, &mut all);
     }
     all
 }
@@ -115,6 +118,19 @@ fn of_key(asked: &Asked, site: &Site, all: &mut Vec<Mutant>) {
     }
     let nothing = |asked: &mut Asked| asked.keys.retain(|name, _| !name.starts_with("kms:encryptioncontext"));
     all.push(changed(asked, "no context", nothing));
+}
+
+/// A trial of a target is for version 0, which no version of a secret has, and nothing can be moved there.
+fn of_trial(kind: Kind, asked: &Asked, all: &mut Vec<Mutant>) {
+    // The others may make and open document keys of every version.
+    let is_bound = matches!(kind, Kind::MasterRotator | Kind::FarRotator);
+    let version = format!("{CONTEXT}ss:version");
+    let other = match (&*asked.action, asked.values(&version)) {
+        (_, [version]) if version == "0" && is_bound => "1",
+        ("kms:ReEncryptTo", [_]) if !asked.values(&format!("{CONTEXT}ss:application")).is_empty() => "0",
+        _ => return,
+    };
+    all.push(changed(asked, "a trial", |asked| drop(asked.keys.insert(version, vec![other.to_owned()]))));
 }
 
 /// A policy that allows everything of a service.

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::actions;
 use crate::flows::{self, Flow, Right, used};
 use crate::grants::{Document, Grants};
 use crate::roles::{Kind, grants};
-use crate::site::Site;
+use crate::site::{APPLICATIONS, Site, TENANT, USERS};
 
 /// The rights that a statement grants, at their narrowest.
 fn granted(statement: &Value, resource: Option<&str>) -> BTreeSet<Right> {
@@ -69,12 +70,15 @@ async fn every_part_is_needed(kind: Kind) {
         assert!(unused.is_empty(), "{kind:?}: {document:?} grants what no flow needs: {unused:#?}");
     }
 
+    every_action_is_needed(kind, &site, &grants, &flows).await;
+
     let mut failed: BTreeMap<&str, usize> = BTreeMap::new();
     let parts = grants.parts(|statement| kind.has(statement));
     for part in &parts {
         let less = grants.without(part);
         let lost = used.iter().filter(|right| !is_granted(kind, &less, right)).collect::<BTreeSet<_>>();
         site.grant(&less);
+        site.set_applications(concerned(&lost));
         let mut named = None;
         // Those that use what is lost first; the others are asked only if none of these fails.
         let (mut likely, unlikely): (Vec<_>, Vec<_>) =
@@ -93,7 +97,34 @@ async fn every_part_is_needed(kind: Kind) {
     }
     assert!(parts.len() >= 10, "{kind:?}: only {} parts", parts.len());
     // The rights are what they were: it was the missing part.
+    site.set_applications(APPLICATIONS.to_vec());
     baseline(kind, &site, &grants).await;
+}
+
+/// One application that a loss concerns is enough; all where it is none's.
+fn concerned(lost: &BTreeSet<&Right>) -> Vec<&'static str> {
+    let is_of = |bound: &str, application: &str| {
+        [application.to_owned(), format!("~h~{application}"), format!("~s~{application}")].contains(&bound.to_owned())
+            || (application == USERS && [TENANT.to_owned(), format!("~k~{TENANT}")].contains(&bound.to_owned()))
+    };
+    let is_concerned = |application: &&str| lost.iter().any(|right| is_of(&right.2, application));
+    let one = APPLICATIONS.into_iter().find(is_concerned);
+    one.map_or_else(|| APPLICATIONS.to_vec(), |one| vec![one])
+}
+
+/// Without one action, wherever it stands in the identity's policy: the first flow that makes use of it fails, and that is the one
+/// which the table names.
+async fn every_action_is_needed(kind: Kind, site: &Site, grants: &Grants, flows: &[(Flow, BTreeSet<Right>)]) {
+    let mut found = Vec::new();
+    for action in actions::of(grants) {
+        let uses = flows.iter().find(|(_, used)| used.iter().any(|right| right.0 == action));
+        let (flow, _) = uses.unwrap_or_else(|| panic!("{kind:?}: no flow makes use of {action}"));
+        site.grant(&actions::without(grants, &action));
+        assert!(!flow.run(site).await.is_success(), "{kind:?}: {} passes without {action}", flow.name);
+        found.push((action, flow.name));
+    }
+    let found: Vec<_> = found.iter().map(|(action, flow)| (action.as_str(), *flow)).collect();
+    assert_eq!(found, actions::needed_for(kind), "{kind:?}");
 }
 
 /// Whether both the identity's policy and that of the key have a right.
@@ -116,6 +147,11 @@ async fn writer() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rotator() {
     every_part_is_needed(Kind::Rotator).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rotator_of_master_keys() {
+    every_part_is_needed(Kind::MasterRotator).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

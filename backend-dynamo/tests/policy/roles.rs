@@ -18,14 +18,18 @@ pub(crate) const ADMINISTRATOR: &str = "arn:aws:iam::111122223333:role/KeyAdmini
 pub(crate) enum Kind {
     Reader,
     Writer,
+    /// With every option.
     Rotator,
-    /// To another region.
+    /// Of master keys alone.
+    MasterRotator,
+    /// Of master keys, to another region.
     FarRotator,
     Auditor,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 5] = [Self::Reader, Self::Writer, Self::Rotator, Self::FarRotator, Self::Auditor];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Reader, Self::Writer, Self::Rotator, Self::MasterRotator, Self::FarRotator, Self::Auditor];
 
     pub(crate) fn arn(self) -> String {
         format!("arn:aws:iam::{ACCOUNT}:role/secret-store/{self:?}")
@@ -94,6 +98,7 @@ struct Roles {
     reader: Reader,
     writer: Writer,
     rotator: Rotator,
+    master_rotator: Rotator,
     far_rotator: Rotator,
     auditor: Auditor,
 }
@@ -105,6 +110,7 @@ impl Roles {
             reader: reader(recoverable.clone()),
             writer: writer(recoverable),
             rotator: rotating(rotator(scope.clone(), keys)),
+            master_rotator: Rotator::new(self::scope(keys)).with_target_key(&keys.target),
             far_rotator: far_rotator(keys),
             auditor: Auditor::new(scope),
         }
@@ -115,6 +121,7 @@ impl Roles {
             Kind::Reader => self.reader.policy(),
             Kind::Writer => self.writer.policy(),
             Kind::Rotator => self.rotator.policy(),
+            Kind::MasterRotator => self.master_rotator.policy(),
             Kind::FarRotator => self.far_rotator.policy(),
             Kind::Auditor => self.auditor.policy(),
         };
@@ -122,30 +129,21 @@ impl Roles {
     }
 
     fn key_policies(&self, keys: &Keys, ending: impl Fn(KeyPolicy) -> KeyPolicy) -> BTreeMap<String, Value> {
-        let Self { reader, writer, rotator, far_rotator, auditor } = self;
+        let Self { reader, writer, rotator, master_rotator, far_rotator, auditor } = self;
         let arn = |kind: Kind| [kind.arn()];
         // Whoever administers it is named: otherwise the IAM policies of the account decide, also for a role.
         let of = |key: &String| KeyPolicy::new(key).with_administrator(ADMINISTRATOR);
         let main = of(&keys.main).with_role(arn(Kind::Reader), reader).with_role(arn(Kind::Writer), writer);
-        let main = main.with_role(arn(Kind::Rotator), rotator).with_role(arn(Kind::FarRotator), far_rotator);
+        let main = main.with_role(arn(Kind::Rotator), rotator).with_role(arn(Kind::MasterRotator), master_rotator);
+        let main = main.with_role(arn(Kind::FarRotator), far_rotator);
         // It has no right but to look the key up.
         let main = main.with_role(arn(Kind::Auditor), auditor);
         let recovery = of(&keys.recovery).with_role(arn(Kind::Reader), reader).with_role(arn(Kind::Writer), writer);
         let target = of(&keys.target).with_role(arn(Kind::Rotator), rotator);
+        let target = target.with_role(arn(Kind::MasterRotator), master_rotator);
         let far = of(&keys.far).with_role(arn(Kind::FarRotator), far_rotator);
         let all = [(&keys.main, main), (&keys.recovery, recovery), (&keys.target, target), (&keys.far, far)];
         let policies = all.into_iter().map(|(key, policy)| (key.clone(), ending(policy).policy().expect("a policy")));
         policies.map(|(key, policy)| (key, canonical(&policy))).collect()
     }
-}
-
-/// What a rotator of master keys has that has no option.
-pub(crate) fn plain_rotator_grants(keys: &Keys) -> Grants {
-    let rotator = Rotator::new(scope(keys)).with_target_key(&keys.target);
-    let of = |key: &String| {
-        let policy = KeyPolicy::new(key).with_role([Kind::Rotator.arn()], &rotator).with_format_0_denied();
-        (key.clone(), canonical(&policy.policy().expect("a policy")))
-    };
-    let key_policies = [&keys.main, &keys.target].map(of).into_iter().collect();
-    Grants { identity: canonical(&rotator.policy().expect("a policy")), key_policies }
 }

@@ -42,7 +42,7 @@ async fn asked_and_wider(kind: Kind, site: &Site, grants: &Grants) -> (Vec<Asked
     let mut asked = requests(kind, site).await;
     asked.retain(|asked| allows(&gate, asked));
     assert!(asked.len() >= 10, "{kind:?}: only {} requests", asked.len());
-    let wider: Vec<_> = asked.iter().flat_map(|asked| mutants(asked, site)).collect();
+    let wider: Vec<_> = asked.iter().flat_map(|asked| mutants(kind, asked, site)).collect();
     (asked, wider)
 }
 
@@ -118,6 +118,11 @@ async fn writer() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rotator() {
     nothing_wider_passes(Kind::Rotator).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rotator_of_master_keys() {
+    nothing_wider_passes(Kind::MasterRotator).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -129,7 +129,8 @@ pub(super) fn names(protected: &ProtectedSecret, id: &MasterKeyId) -> bool {
 /// Tries a master key that everything is to depend on: it makes a key, names itself as it was called, and opens what it made.
 async fn probe(inner: &Inner, scope: &Scope, to: &MasterKeyId) -> Result<()> {
     let id = SecretId::new(scope.application.clone(), SecretName::new(PROBE)?);
-    let context = EncryptionContext::document_key(&inner.config.store_id, &id, SecretVersion::FIRST);
+    // A number that no version has: policies of a key holder can grant this key, and nothing that was ever stored.
+    let context = EncryptionContext::document_key(&inner.config.store_id, &id, SecretVersion::UNVERSIONED);
     let generated = inner.keys.generate_key(to, &context).await?;
     let named = generated.wrapped.master_key_id();
     if named != to {

@@ -7,7 +7,7 @@ use secret_store_dynamo::{KmsKeyProvider, check_table};
 use secret_store_dynamo_emulator::KeyState;
 
 use super::{Flow, documented, flows};
-use crate::site::{ALIAS, PAY, SHOP, Site, TABLE, USERS, legacy, master_key, name, value};
+use crate::site::{ALIAS, APPLICATIONS, PAY, SHOP, Site, TABLE, USERS, legacy, master_key, name, value};
 
 pub(super) fn flows() -> Vec<Flow> {
     flows![
@@ -22,15 +22,14 @@ pub(super) fn flows() -> Vec<Flow> {
         "get a version that is gone" => get_version_that_is_gone,
         "look up a key by its alias" => look_up,
         "check the table" => check,
-        "read settings ¹" => documented::read_settings,
-        "read a secret of a tenant ¹" => documented::read_tenant_records,
-        "unwrap a tenant key ¹" => documented::unwrap_tenant_key,
+        "read settings" => read_settings,
+        "get a secret of a tenant whose first master key is lost" => get_under_recovered_tenant,
         "append an audit entry ¹" => documented::append_audit_entry,
     ]
 }
 
 async fn get(site: &Site) -> Result<()> {
-    for application in [SHOP, PAY] {
+    for application in site.applications() {
         let id = site.fresh(application);
         site.admin().await.put(&id, value("read")).await.expect("a put");
         let secret = site.store().await.get(&id).await?;
@@ -40,7 +39,7 @@ async fn get(site: &Site) -> Result<()> {
 }
 
 async fn get_by_recovery_key(site: &Site) -> Result<()> {
-    for application in [SHOP, PAY] {
+    for application in site.applications_under_master_keys() {
         let id = site.fresh(application);
         let also = site.admin_wrapping_also([master_key(&site.keys.recovery)]).await;
         also.put(&id, value("read")).await.expect("a put");
@@ -61,7 +60,7 @@ async fn get_in_format_0(site: &Site) -> Result<()> {
 }
 
 async fn get_several(site: &Site) -> Result<()> {
-    let ids = [site.fresh(SHOP), site.fresh(PAY)];
+    let ids = APPLICATIONS.map(|application| site.fresh(application));
     for id in &ids {
         site.admin().await.put(id, value("read")).await.expect("a put");
     }
@@ -78,7 +77,7 @@ async fn get_all(site: &Site) -> Result<()> {
 }
 
 pub(super) async fn list(site: &Site) -> Result<()> {
-    for application in [SHOP, PAY, USERS] {
+    for application in site.applications() {
         site.admin().await.put(&site.fresh(application), value("listed")).await.expect("a put");
         let page = site.store().await.list_with(&name(application), ListOptions::default()).await?;
         assert!(!page.items.is_empty());
@@ -87,7 +86,7 @@ pub(super) async fn list(site: &Site) -> Result<()> {
 }
 
 pub(super) async fn history(site: &Site) -> Result<()> {
-    for application in [SHOP, PAY, USERS] {
+    for application in site.applications() {
         let id = site.fresh(application);
         for text in ["first", "second"] {
             site.admin().await.put(&id, value(text)).await.expect("a put");
@@ -99,7 +98,7 @@ pub(super) async fn history(site: &Site) -> Result<()> {
 }
 
 async fn get_version(site: &Site) -> Result<()> {
-    for application in [SHOP, PAY] {
+    for application in site.applications() {
         let id = site.fresh(application);
         for text in ["first", "second"] {
             site.admin().await.put(&id, value(text)).await.expect("a put");
@@ -112,7 +111,7 @@ async fn get_version(site: &Site) -> Result<()> {
 
 /// Before it says so, it looks where the version may have moved meanwhile.
 async fn get_version_that_is_gone(site: &Site) -> Result<()> {
-    for application in [SHOP, PAY] {
+    for application in site.applications() {
         let id = site.fresh(application);
         site.admin().await.put(&id, value("first")).await.expect("a put");
         let second = SecretVersion::FIRST.next().expect("a number");
@@ -134,4 +133,21 @@ pub(super) async fn look_up(site: &Site) -> Result<()> {
 
 pub(super) async fn check(site: &Site) -> Result<()> {
     check_table(&site.client(), TABLE).await.map(drop)
+}
+
+pub(super) async fn read_settings(site: &Site) -> Result<()> {
+    for application in site.applications() {
+        site.store().await.settings(&name(application)).await?;
+    }
+    Ok(())
+}
+
+async fn get_under_recovered_tenant(site: &Site) -> Result<()> {
+    let id = site.fresh(USERS);
+    site.admin().await.put(&id, value("read")).await.expect("a put");
+    site.move_tenant(&site.keys.recovery).await;
+    let secret = site.store().await.get(&id).await;
+    site.move_tenant(&site.keys.main).await;
+    assert_eq!(secret?.text().expect("text"), "read");
+    Ok(())
 }

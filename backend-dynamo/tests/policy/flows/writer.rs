@@ -2,14 +2,12 @@
 
 use std::num::NonZeroU64;
 
-use secret_store_core::{
-    ApplicationConfig, DeleteOptions, HistoryRetention, Legacy, Persistence, Precondition, PutOptions, RecordKey,
-    Result, SecretId, SecretStore, SecretStoreExt, Write,
-};
-use secret_store_dynamo_emulator::Fault;
-
 use super::{Flow, documented, flows, reader};
-use crate::site::{PAY, SHOP, Site, legacy, master_key, value};
+use crate::site::{SHOP, Site, USERS, legacy, master_key, value};
+use secret_store_core::{
+    DeleteOptions, HistoryRetention, Legacy, Persistence, Precondition, PutOptions, RecordKey, Result, SecretId,
+    SecretStore, SecretStoreExt, Write,
+};
 
 pub(super) fn flows() -> Vec<Flow> {
     flows![
@@ -27,17 +25,15 @@ pub(super) fn flows() -> Vec<Flow> {
         "put under several master keys" => put_under_several,
         "look up a key by its alias" => reader::look_up,
         "check the table" => reader::check,
-        "read the state with settings ¹" => documented::read_state,
-        "store a secret of a tenant ¹" => documented::write_tenant_records,
-        "drop and delete secrets of a tenant ¹" => documented::delete_tenant_records,
-        "begin a tenant ¹" => documented::begin_tenant,
-        "unwrap a tenant key ¹" => documented::unwrap_tenant_key,
+        "read settings" => reader::read_settings,
+        "begin a tenant" => begin_tenant,
+        "put under a tenant key that is under the recovery key" => put_under_recovered_tenant,
         "append an audit entry ¹" => documented::append_audit_entry,
     ]
 }
 
 async fn put(site: &Site) -> Result<()> {
-    for application in [SHOP, PAY] {
+    for application in site.applications() {
         site.store().await.put(&site.fresh(application), value("first")).await?;
     }
     Ok(())
@@ -53,7 +49,7 @@ async fn with_versions(site: &Site, application: &str, count: usize) -> SecretId
 }
 
 async fn put_again(site: &Site) -> Result<()> {
-    for application in [SHOP, PAY] {
+    for application in site.applications() {
         let id = with_versions(site, application, 1).await;
         site.store().await.put(&id, value("second")).await?;
     }
@@ -62,7 +58,7 @@ async fn put_again(site: &Site) -> Result<()> {
 
 /// The token is not the current version's any more.
 async fn put_with_token(site: &Site) -> Result<()> {
-    for application in [SHOP, PAY] {
+    for application in site.applications() {
         let id = site.fresh(application);
         let options = PutOptions::default().with_idempotency_token("order-1");
         let first = site.admin().await.put_with(&id, value("once"), options.clone()).await.expect("a put");
@@ -75,7 +71,7 @@ async fn put_with_token(site: &Site) -> Result<()> {
 
 /// The number depends on the last one, which is checked in the same transaction.
 async fn put_after_delete(site: &Site) -> Result<()> {
-    for application in [SHOP, PAY] {
+    for application in site.applications() {
         let id = with_versions(site, application, 2).await;
         site.admin().await.delete(&id).await.expect("a delete");
         let info = site.store().await.put(&id, value("again")).await?;
@@ -86,21 +82,17 @@ async fn put_after_delete(site: &Site) -> Result<()> {
 
 /// It landed, and is recognised by reading it.
 async fn put_without_answer(site: &Site) -> Result<()> {
-    for application in [SHOP, PAY] {
+    for application in site.applications() {
         let id = site.fresh(application);
-        // After the read and the new document key: the commit.
-        site.proxy.fail_call(2, &Fault::ResetAfter);
-        let outcome = site.store().await.put(&id, value("landed")).await;
-        site.proxy.heal();
-        site.describe_backups();
-        outcome?;
+        let store = site.store().await;
+        site.losing_answers(store.put(&id, value("landed"))).await?;
     }
     Ok(())
 }
 
 /// Its own version stands in the history already: the slot is read, and checked in the transaction.
 async fn put_over_restored(site: &Site) -> Result<()> {
-    for application in [SHOP, PAY] {
+    for application in site.applications() {
         let id = with_versions(site, application, 1).await;
         let key = RecordKey::new(application, id.name().as_str());
         let records = site.admin_records();
@@ -128,13 +120,15 @@ async fn put_in_format_0(site: &Site) -> Result<()> {
 
 async fn put_and_prune(site: &Site) -> Result<()> {
     let one = HistoryRetention::Versions(NonZeroU64::MIN);
-    let id = with_versions(site, SHOP, 2).await;
-    let store = site.store_with(ApplicationConfig::default().with_history(one)).await;
-    store.put(&id, value("third")).await.map(drop)
+    for application in site.applications() {
+        let id = with_versions(site, application, 2).await;
+        site.store_keeping(one).await.put(&id, value("third")).await?;
+    }
+    Ok(())
 }
 
 async fn delete(site: &Site) -> Result<()> {
-    for application in [SHOP, PAY] {
+    for application in site.applications() {
         let id = with_versions(site, application, 1).await;
         site.store().await.delete_with(&id, DeleteOptions::default()).await?;
     }
@@ -143,7 +137,7 @@ async fn delete(site: &Site) -> Result<()> {
 
 /// The record of the last number was lost in a restore. The absence of a current record is checked in the transaction.
 async fn repair(site: &Site) -> Result<()> {
-    for application in [SHOP, PAY] {
+    for application in site.applications() {
         let id = with_versions(site, application, 2).await;
         site.admin().await.delete(&id).await.expect("a delete");
         let last = RecordKey::new(format!("~h~{application}"), format!("{}\u{1f}", id.name().as_str()));
@@ -157,9 +151,22 @@ async fn repair(site: &Site) -> Result<()> {
 
 /// The document key is wrapped for recovery besides.
 async fn put_under_several(site: &Site) -> Result<()> {
-    for application in [SHOP, PAY] {
+    for application in site.applications_under_master_keys() {
         let store = site.store_wrapping_also([master_key(&site.keys.recovery)]).await;
         store.put(&site.fresh(application), value("wrapped twice")).await?;
     }
     Ok(())
+}
+
+/// The first key of a tenant: made, and stored with the mark of the active version. Then the application is recorded.
+async fn begin_tenant(site: &Site) -> Result<()> {
+    site.forget_tenant().await;
+    site.store().await.put(&site.fresh(USERS), value("first")).await.map(drop)
+}
+
+async fn put_under_recovered_tenant(site: &Site) -> Result<()> {
+    site.move_tenant(&site.keys.recovery).await;
+    let outcome = site.store().await.put(&site.fresh(USERS), value("wrapped")).await;
+    site.move_tenant(&site.keys.main).await;
+    outcome.map(drop)
 }

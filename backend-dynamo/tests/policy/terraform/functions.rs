@@ -6,9 +6,10 @@ use hcl::value::Map;
 use regex_lite::Regex;
 
 type Answer = Result<Value, String>;
+type Function = fn(FuncArgs) -> Answer;
 
 pub(super) fn declare(context: &mut Context<'_>) {
-    let functions: [(&str, fn(FuncArgs) -> Answer); 15] = [
+    let functions: [(&str, Function); 15] = [
         ("alltrue", |args| Ok(Value::from(list(&args[0])?.iter().all(|value| *value == Value::Bool(true))))),
         ("concat", |args| lists(&args).map(|lists| Value::Array(lists.concat()))),
         ("contains", |args| Ok(Value::from(list(&args[0])?.contains(&args[1])))),
