@@ -9,7 +9,7 @@ use secret_store_core::{
 };
 
 mod allow_list;
-mod arn;
+pub(crate) mod arn;
 mod builder;
 mod call;
 mod failure;

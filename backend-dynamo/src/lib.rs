@@ -28,6 +28,7 @@ pub mod check;
 mod connection;
 mod key_provider;
 mod persistence;
+pub mod policy;
 mod table;
 
 pub use connection::{Connection, Timeouts};

@@ -59,7 +59,8 @@ impl Work for MasterRotation {
         let (settings, _) = inner.current_settings(&scope.application).await?;
         settings.replacing(&self.from, &self.to)?;
         let id = SecretId::new(scope.application.clone(), SecretName::new(PROBE)?);
-        let context = EncryptionContext::document_key(&inner.config.store_id, &id, SecretVersion::FIRST);
+        // A number that no version has: policies of a key holder can grant this key, and nothing that was ever stored.
+        let context = EncryptionContext::document_key(&inner.config.store_id, &id, SecretVersion::UNVERSIONED);
         probe(&*inner.keys, &self.to, &context).await
     }
 

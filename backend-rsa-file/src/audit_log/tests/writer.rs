@@ -171,7 +171,10 @@ fn another_entry_in_the_place_of_one_is_noticed() {
     one.append(std::slice::from_ref(&first)).expect("takes");
     clone.append(std::slice::from_ref(&first)).expect("there");
     one.append(std::slice::from_ref(&left)).expect("takes");
-    assert_eq!(clone.append(std::slice::from_ref(&right)).expect_err("another stands there").kind(), ErrorKind::AlreadyExists);
+    assert_eq!(
+        clone.append(std::slice::from_ref(&right)).expect_err("another stands there").kind(),
+        ErrorKind::AlreadyExists
+    );
     assert_eq!(
         clone.append(&[first.clone(), right]).expect_err("another stands there").kind(),
         ErrorKind::AlreadyExists
