@@ -28,7 +28,7 @@ use document::{Attached, Document};
 /// It works out the actions of a request, their resources, the partition keys of its items and its encryption contexts,
 /// and evaluates the caller's policies and, for KMS, the key's: nothing is allowed by default, and an explicit deny wins.
 /// Whatever it does not know (an operation, a policy element, a condition operator, a policy variable) it does not guess at:
-/// documents with it are refused, and a request with it is refused and told by [`decisions`](Self::decisions).
+/// documents with it are refused, and a request with it is refused and told by [`take_decisions`](Self::take_decisions).
 #[derive(Debug)]
 pub struct PolicyGate {
     caller: String,
