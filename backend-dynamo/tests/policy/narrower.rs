@@ -1,6 +1,7 @@
 //! All flows of a role pass, every right of it is made use of, and without any single part of its policies a named flow fails.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -46,14 +47,22 @@ fn all_granted(kind: Kind, grants: &Grants, document: &Document) -> BTreeSet<Rig
     }
 }
 
+/// A flow with all rights of its role.
+struct Baseline {
+    flow: Flow,
+    used: BTreeSet<Right>,
+    took: Duration,
+}
+
 /// Runs every flow of a role with all its rights: which flow makes use of what.
-async fn baseline(kind: Kind, site: &Site, grants: &Grants) -> Vec<(Flow, BTreeSet<Right>)> {
+async fn baseline(kind: Kind, site: &Site, grants: &Grants) -> Vec<Baseline> {
     site.grant(grants);
     let mut all = Vec::new();
     for flow in flows::of(kind) {
+        let began = Instant::now();
         let ended = flow.run(site).await;
         assert!(ended.is_success(), "{kind:?}: {}: {:?} {:?}", flow.name, ended.outcome, ended.decisions);
-        all.push((flow, used(&ended.decisions)));
+        all.push(Baseline { flow, used: used(&ended.decisions), took: began.elapsed() });
     }
     all
 }
@@ -63,7 +72,7 @@ async fn every_part_is_needed(kind: Kind) {
     let grants = grants(kind, &site.keys);
     let flows = baseline(kind, &site, &grants).await;
 
-    let used: BTreeSet<Right> = flows.iter().flat_map(|(_, used)| used.iter().cloned()).collect();
+    let used: BTreeSet<Right> = flows.iter().flat_map(|baseline| baseline.used.iter().cloned()).collect();
     for document in grants.documents() {
         let granted = all_granted(kind, &grants, &document);
         let unused: Vec<_> = granted.difference(&used).collect();
@@ -76,16 +85,16 @@ async fn every_part_is_needed(kind: Kind) {
     let parts = grants.parts(|statement| kind.has(statement));
     for part in &parts {
         let less = grants.without(part);
-        let lost = used.iter().filter(|right| !is_granted(kind, &less, right)).collect::<BTreeSet<_>>();
+        let lost = lost(kind, &less, &used);
         site.grant(&less);
         site.set_applications(concerned(&lost));
         let mut named = None;
         // Those that use what is lost first; the others are asked only if none of these fails.
         let (mut likely, unlikely): (Vec<_>, Vec<_>) =
-            flows.iter().partition(|(_, used)| used.iter().any(|right| lost.contains(right)));
+            flows.iter().partition(|baseline| baseline.used.iter().any(|right| lost.contains(right)));
         // The shortest of them is enough.
-        likely.sort_by_key(|(_, used)| used.len());
-        for (flow, _) in likely.into_iter().chain(unlikely) {
+        likely.sort_by_key(|baseline| baseline.took);
+        for Baseline { flow, .. } in likely.into_iter().chain(unlikely) {
             if !flow.run(&site).await.is_success() {
                 named = Some(flow.name);
                 break;
@@ -114,11 +123,11 @@ fn concerned(lost: &BTreeSet<&Right>) -> Vec<&'static str> {
 
 /// Without one action, wherever it stands in the identity's policy: the first flow that makes use of it fails, and that is the one
 /// which the table names.
-async fn every_action_is_needed(kind: Kind, site: &Site, grants: &Grants, flows: &[(Flow, BTreeSet<Right>)]) {
+async fn every_action_is_needed(kind: Kind, site: &Site, grants: &Grants, flows: &[Baseline]) {
     let mut found = Vec::new();
     for action in actions::of(grants) {
-        let uses = flows.iter().find(|(_, used)| used.iter().any(|right| right.0 == action));
-        let (flow, _) = uses.unwrap_or_else(|| panic!("{kind:?}: no flow makes use of {action}"));
+        let uses = flows.iter().find(|baseline| baseline.used.iter().any(|right| right.0 == action));
+        let Baseline { flow, .. } = uses.unwrap_or_else(|| panic!("{kind:?}: no flow makes use of {action}"));
         site.grant(&actions::without(grants, &action));
         assert!(!flow.run(site).await.is_success(), "{kind:?}: {} passes without {action}", flow.name);
         found.push((action, flow.name));
@@ -127,11 +136,14 @@ async fn every_action_is_needed(kind: Kind, site: &Site, grants: &Grants, flows:
     assert_eq!(found, actions::needed_for(kind), "{kind:?}");
 }
 
-/// Whether both the identity's policy and that of the key have a right.
-fn is_granted(kind: Kind, grants: &Grants, right: &Right) -> bool {
-    let by = |document: Document| all_granted(kind, grants, &document).contains(right);
-    let key = Document::Key(right.1.clone());
-    by(Document::Identity) && (!grants.key_policies.contains_key(&right.1) || by(key))
+/// The rights that not both the identity's policy and that of the key grant.
+fn lost<'a>(kind: Kind, grants: &Grants, used: &'a BTreeSet<Right>) -> BTreeSet<&'a Right> {
+    let identity = all_granted(kind, grants, &Document::Identity);
+    let by_keys = grants.key_policies.keys().map(|key| (key, all_granted(kind, grants, &Document::Key(key.clone()))));
+    let by_keys: BTreeMap<_, _> = by_keys.collect();
+    let is_granted =
+        |right: &Right| identity.contains(right) && by_keys.get(&right.1).is_none_or(|granted| granted.contains(right));
+    used.iter().filter(|right| !is_granted(right)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
