@@ -42,6 +42,11 @@ pub mod rotate {}
 #[doc = include_str!("../../docs/guides/retire-a-key.md")]
 pub mod retire_a_key {}
 
+/// Migrating from the original Secret Store.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guides/migrate.md")]
+pub mod migrate {}
+
 /// Recovering from a compromise.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guides/recover-from-a-compromise.md")]

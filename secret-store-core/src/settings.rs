@@ -105,6 +105,16 @@ impl ApplicationSettings {
         Ok(Self { minimum_format: Format::One, ..self.next()? })
     }
 
+    /// The settings with the tenant that the configuration names, as one change together with what was changed of the settings
+    /// before; the same where that is so already.
+    pub(crate) fn recording(self, tenant: Option<&TenantId>, before: &Self) -> Result<Self> {
+        if self.tenant.as_ref() == tenant {
+            return Ok(self);
+        }
+        let changed = if self.sequence == before.sequence { self.next()? } else { self };
+        Ok(Self { tenant: tenant.cloned(), ..changed })
+    }
+
     fn next(&self) -> Result<Self> {
         let sequence = self.sequence.checked_add(1);
         let sequence = sequence.ok_or_else(|| Error::too_large("sequence of settings", u64::MAX, u64::MAX))?;
@@ -244,6 +254,24 @@ mod tests {
         assert_eq!(back.replacement(&key("2024")), Some(&key("2025")));
         assert_eq!(back.replacement(&key("2026")), Some(&key("2025")));
         assert_eq!(ApplicationSettings::from_record(&back.to_record()).expect("valid"), back);
+    }
+
+    #[test]
+    fn the_tenant_is_recorded_once() {
+        let acme = TenantId::new("acme").expect("valid");
+        let empty = ApplicationSettings::default();
+        let recording = |settings: &ApplicationSettings, tenant, before| {
+            settings.clone().recording(tenant, before).expect("recorded")
+        };
+        assert_eq!(recording(&empty, None, &empty), empty);
+        let recorded = recording(&empty, Some(&acme), &empty);
+        assert_eq!((recorded.tenant(), recorded.sequence()), (Some(&acme), 1));
+        assert_eq!(recording(&recorded, Some(&acme), &recorded), recorded);
+        let moved = recording(&recorded, None, &recorded);
+        assert_eq!((moved.tenant(), moved.sequence()), (None, 2));
+        let replaced = recorded.replacing(&key("2025"), &key("2026")).expect("replaced");
+        let both = recording(&replaced, None, &recorded);
+        assert_eq!((both.tenant(), both.sequence()), (None, 2), "one change");
     }
 
     #[test]

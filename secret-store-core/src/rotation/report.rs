@@ -131,6 +131,13 @@ pub struct ApplicationReport {
     pub neither: Findings,
 }
 
+impl ApplicationReport {
+    /// Of an application that was not reached before the rotation was cancelled.
+    pub(super) fn not_begun(application: &ApplicationName) -> Self {
+        Self { application: application.clone(), is_finished: false, changed: 0, seen: 0, neither: Findings::default() }
+    }
+}
+
 /// What became of a rotation.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]

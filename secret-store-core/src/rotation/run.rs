@@ -124,10 +124,11 @@ impl Rotation {
         }
         let mut report = RotationReport::default();
         for (scope, (left, shut_out_at)) in scopes.iter().zip(shut_out) {
-            if self.options.mode() == Mode::Cancelled {
-                break;
-            }
-            report.applications.push(self.finish(scope, &left, shut_out_at).await?);
+            report.applications.push(if self.options.mode() == Mode::Cancelled {
+                ApplicationReport::not_begun(&scope.application)
+            } else {
+                self.finish(scope, &left, shut_out_at).await?
+            });
         }
         Ok(report)
     }

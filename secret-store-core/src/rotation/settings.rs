@@ -8,7 +8,7 @@ use crate::id::ApplicationName;
 use crate::persistence::{Precondition, Write};
 use crate::settings::ApplicationSettings;
 
-/// Changes settings until they are as wanted. When it answers, they were read so.
+/// Changes settings until they are as wanted, with the tenant that the configuration names. When it answers, they were read so.
 pub(super) async fn change(
     inner: &Inner,
     application: &ApplicationName,
@@ -19,6 +19,7 @@ pub(super) async fn change(
     loop {
         let (settings, stored) = inner.current_settings(application).await?;
         let next = wanted(&settings)?;
+        let next = next.recording(inner.config.application(application)?.tenant.as_ref(), &settings)?;
         if next == *settings {
             return Ok(());
         }

@@ -10,6 +10,7 @@ use super::job::RotationTarget;
 use super::lease::Pulse;
 use super::master::readable;
 use super::place::{Place, Scope};
+use super::settings;
 use super::work::{Judgement, PassKind, Work};
 use crate::envelope::protected::ProtectedSecret;
 use crate::envelope_store::Inner;
@@ -85,8 +86,8 @@ impl Work for TenantRotation {
     }
 
     async fn shut_out(&self, inner: &Inner, scope: &Scope, pulse: &Pulse) -> Result<()> {
-        // The settings are read for their floor.
-        inner.current_settings(&scope.application).await?;
+        // Read for their floor, and told the owner.
+        settings::change(inner, &scope.application, pulse, |settings| Ok(settings.clone())).await?;
         pulse.check(&*inner.clock)?;
         self.keys.activate_next(&self.tenant, self.from).await?;
         // What was trusted before is forgotten: the rewraps are under the version that is active now.

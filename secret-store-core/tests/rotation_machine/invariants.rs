@@ -184,19 +184,24 @@ impl Observer {
         Ok(())
     }
 
-    /// One master key is in use at any moment, and settings never go back.
+    /// At most one master key took the place of others at any moment, and settings never go back.
     fn look_at_settings(&self, world: &World, model: &mut Model) -> Result<(), String> {
         let settings = fine(now(self.store.settings(&world.plan.application())), "the settings")?;
         if settings.sequence() != model.settings + 1 {
             return Err(format!("settings {} came after {}", settings.sequence(), model.settings));
         }
         model.settings = settings.sequence();
+        if settings.tenant() != world.plan.tenant.as_ref() {
+            return Err(format!("another tenant is recorded: {settings:?}"));
+        }
         let in_use: Vec<_> =
             settings.replaced().map(|(_, to)| to).filter(|to| settings.replacement(to).is_none()).collect();
         if in_use.iter().any(|id| *id != in_use[0]) || in_use.len() != settings.replaced().len() {
             return Err(format!("there is not one master key in use: {settings:?}"));
         }
-        model.retired.remove(in_use[0]);
+        if let Some(in_use) = in_use.first() {
+            model.retired.remove(*in_use);
+        }
         Ok(())
     }
 

@@ -86,9 +86,12 @@ fn document_keys_move_to_one_new_version_without_a_master_key() {
     }
     check_values(&process(&world).1);
     assert_eq!(job(&world).target, RotationTarget::TenantKey { tenant: acme(), from: number(1) });
+    let settings = wait(store.settings(&app(APP))).expect("read");
+    assert_eq!((settings.tenant(), settings.sequence()), (Some(&acme()), 1), "the owner is recorded");
     // Again: nothing is left to do, and no further version is made.
     let report = drive(&world, rotation(&keys, &store, 1).run()).expect("rotated");
     assert_eq!((report.changed(), report.is_complete()), (0, true));
+    assert_eq!(wait(store.settings(&app(APP))).expect("read"), settings);
     assert_eq!(wait(keys.versions(&acme())).expect("listed").len(), 2);
     wait(store.put(&id("a"), "a4".into())).expect("stored");
     assert_eq!(under(&world, 1), []);

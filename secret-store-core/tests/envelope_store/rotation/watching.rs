@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use futures::FutureExt;
 use secret_store_core::SecretStoreExt;
-use secret_store_core::rotation::{JobState, Rotation, RotationControl, RotationOptions, RotationProgress};
+use secret_store_core::rotation::{JobState, Phase, Rotation, RotationControl, RotationOptions, RotationProgress};
 
-use super::super::support::{Call, KeyCall, MAIN, Strike, World, id, wait};
+use super::super::support::{APP, Call, KeyCall, MAIN, Strike, World, app, id, wait};
 use super::{SECOND, assert_finished, drive, fill, job, rotate, rotation, step, steps, store, under};
 
 fn pages(records: usize) -> RotationOptions {
@@ -132,6 +132,31 @@ fn cancel_and_go_on() {
         assert!(world.clock_seconds() - began < 140, "nobody is waited for");
         assert_eq!(report.changed(), left as u64);
         assert_finished(&world);
+    }
+}
+
+/// What a cancelled rotation did not reach is not done.
+#[test]
+fn cancelled_before_all_applications_were_reached() {
+    for reached in [0, 1] {
+        let world = World::new();
+        let store = store(&world);
+        fill(&store);
+        let control = RotationControl::new();
+        let cancel = control.clone();
+        let options = RotationOptions::default().with_control(control.clone()).with_progress(move |progress| {
+            if progress.is_closing && progress.phase == Phase::History {
+                cancel.cancel();
+            }
+        });
+        if reached == 0 {
+            control.cancel();
+        }
+        let both = rotation(&store).applications([app(APP), app("Other")]).with_options(options);
+        let report = drive(&world, both.run()).expect("cancelled");
+        let finished: Vec<_> = report.applications.iter().map(|of| (of.application.as_str(), of.is_finished)).collect();
+        assert_eq!((finished.len(), report.is_complete()), (2, false), "{finished:?}");
+        assert_eq!(finished.iter().filter(|(_, is_finished)| *is_finished).count(), reached);
     }
 }
 
