@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
 use dynoxide::Database;
 use tokio::net::TcpListener;
 
@@ -142,4 +143,28 @@ impl Patience {
 
 fn credentials() -> Credentials {
     Credentials::new("AKIDTEST", "test", None, None, "emulator")
+}
+
+/// Creates a table with a partition key and, where there is one, a sort key of these names and types: also one that no store can
+/// use.
+///
+/// # Panics
+///
+/// When the table is not created: a test cannot go on without.
+pub async fn create_table_with_keys(
+    client: &Client,
+    table: &str,
+    partition: (&str, ScalarAttributeType),
+    sort: Option<(&str, ScalarAttributeType)>,
+) {
+    let mut request = client.create_table().table_name(table).billing_mode(BillingMode::PayPerRequest);
+    let keys = [(Some(partition), KeyType::Hash), (sort, KeyType::Range)];
+    for (key, role) in keys.into_iter().filter_map(|(key, role)| key.map(|key| (key, role))) {
+        let (name, kind) = key;
+        let definition = AttributeDefinition::builder().attribute_name(name).attribute_type(kind);
+        let element = KeySchemaElement::builder().attribute_name(name).key_type(role);
+        request = request.attribute_definitions(definition.build().expect("complete"));
+        request = request.key_schema(element.build().expect("complete"));
+    }
+    request.send().await.expect("a table");
 }

@@ -20,7 +20,7 @@ mod policy;
 mod server_thread;
 
 pub use canary::Canary;
-pub use dynamodb::{DynamoDbEmulator, Patience, REGION};
+pub use dynamodb::{DynamoDbEmulator, Patience, REGION, create_table_with_keys};
 pub use exchange::{Exchange, Request, Response, Service};
 pub use fault_proxy::{Fault, FaultProxy};
 pub use kms::{ACCOUNT, KeyState, KmsEmulator};

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+use aws_sdk_dynamodb::types::{BillingMode, ScalarAttributeType};
 use secret_store_core::{Error, ErrorKind, SystemClock};
 use secret_store_dynamo::{Protection, TableOptions, TableProblem, check_table, create_table};
-use secret_store_dynamo_emulator::{DynamoDbEmulator, Fault, FaultProxy, Patience, Response};
+use secret_store_dynamo_emulator::{DynamoDbEmulator, Fault, FaultProxy, Patience, Response, create_table_with_keys};
 use serde_json::json;
 
 use crate::persistence_faults::{FAULTS, kind_of, patience};
@@ -82,20 +82,6 @@ async fn missing_protections_are_told() {
     assert!(!problems.iter().any(TableProblem::is_fatal));
 }
 
-/// (partition key, sort key or none)
-async fn with_keys(client: &Client, partition: (&str, ScalarAttributeType), sort: Option<(&str, ScalarAttributeType)>) {
-    let mut request = client.create_table().table_name(TABLE).billing_mode(BillingMode::PayPerRequest);
-    let keys = [(Some(partition), KeyType::Hash), (sort, KeyType::Range)];
-    for (key, role) in keys.into_iter().filter_map(|(key, role)| key.map(|key| (key, role))) {
-        let (name, kind) = key;
-        let definition = AttributeDefinition::builder().attribute_name(name).attribute_type(kind);
-        let element = KeySchemaElement::builder().attribute_name(name).key_type(role);
-        request = request.attribute_definitions(definition.build().expect("complete"));
-        request = request.key_schema(element.build().expect("complete"));
-    }
-    request.send().await.expect("a table");
-}
-
 #[tokio::test]
 async fn another_key_schema_is_told() {
     use ScalarAttributeType::{B, N, S};
@@ -109,7 +95,7 @@ async fn another_key_schema_is_told() {
     for (partition, sort) in cases {
         let (_emulator, proxy, client) = behind_a_proxy();
         proxy.fail_operation("DescribeContinuousBackups", backups("ENABLED"));
-        with_keys(&client, partition.clone(), sort.clone()).await;
+        create_table_with_keys(&client, TABLE, partition.clone(), sort.clone()).await;
         let problems = check_table(&client, TABLE).await.expect("checked");
         assert!(problems.contains(&TableProblem::KeySchema), "{partition:?} {sort:?}: {problems:?}");
     }

@@ -1,10 +1,9 @@
 //! What is wrong with the table is found, whether or not it may be described, and said with the fix.
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+use aws_sdk_dynamodb::types::ScalarAttributeType;
 use secret_store_dynamo::check::{Cause, Outcome};
 use secret_store_dynamo::{DynamoPersistence, Protection, TableProblem};
-use secret_store_dynamo_emulator::{Fault, Response};
+use secret_store_dynamo_emulator::{Fault, Response, create_table_with_keys};
 use serde_json::json;
 
 use crate::setup::{Account, TABLE, needed_by, only_failure};
@@ -36,20 +35,6 @@ async fn a_missing_table() {
     }
 }
 
-/// (partition key, sort key or none)
-async fn with_keys(client: &Client, partition: (&str, ScalarAttributeType), sort: Option<(&str, ScalarAttributeType)>) {
-    let mut request = client.create_table().table_name(TABLE).billing_mode(BillingMode::PayPerRequest);
-    let keys = [(Some(partition), KeyType::Hash), (sort, KeyType::Range)];
-    for (key, role) in keys.into_iter().filter_map(|(key, role)| key.map(|key| (key, role))) {
-        let (name, kind) = key;
-        let definition = AttributeDefinition::builder().attribute_name(name).attribute_type(kind);
-        let element = KeySchemaElement::builder().attribute_name(name).key_type(role);
-        request = request.attribute_definitions(definition.build().expect("complete"));
-        request = request.key_schema(element.build().expect("complete"));
-    }
-    request.send().await.expect("a table");
-}
-
 #[tokio::test]
 async fn another_key_schema() {
     use ScalarAttributeType::{B, N, S};
@@ -61,7 +46,7 @@ async fn another_key_schema() {
     ];
     for (partition, sort) in cases {
         let account = Account::empty();
-        with_keys(&account.dynamodb.client(), partition.clone(), sort.clone()).await;
+        create_table_with_keys(&account.dynamodb.client(), TABLE, partition.clone(), sort.clone()).await;
         for fix in told(&account, TableProblem::KeySchema).await {
             assert!(fix.contains("partition key ApplicationName and the sort key SecretName"), "{fix}");
         }
