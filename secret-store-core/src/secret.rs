@@ -1,5 +1,7 @@
 //! What programs hold: values, and what is known about them.
 
+mod recycled;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -29,13 +31,16 @@ impl SecretValue {
         Self { buffer: bytes.into(), start: 0 }
     }
 
-    /// A decrypted buffer whose value begins at `start`.
-    pub(crate) fn decrypted(buffer: Vec<u8>, start: usize) -> Self {
-        debug_assert!(start <= buffer.len());
-        Self { buffer, start }
+    /// So many zero bytes to decrypt into, where the value will begin at `start`. The buffer is the library's own: no caller ever
+    /// had it or will have it, so that it may be used again.
+    #[inline]
+    pub(crate) fn to_decrypt(bytes: usize, start: usize) -> Self {
+        debug_assert!(0 < start && start <= bytes);
+        Self { buffer: recycled::take(bytes), start }
     }
 
     /// The buffer, for decrypting into it; growing it would leave a copy behind.
+    #[inline]
     pub(crate) fn buffer_mut(&mut self) -> &mut Vec<u8> {
         &mut self.buffer
     }
@@ -121,13 +126,18 @@ impl std::io::Write for WipingSink {
 }
 
 impl Drop for SecretValue {
+    #[inline]
     fn drop(&mut self) {
         wipe(&mut self.buffer);
+        if self.start > 0 {
+            recycled::keep(std::mem::take(&mut self.buffer));
+        }
     }
 }
 
 /// Zeroes a buffer, its spare capacity included, so that the compiler keeps the writes. One fill and one barrier:
 /// per-byte volatile writes cost as much as the decryption.
+#[inline]
 pub(crate) fn wipe(buffer: &mut Vec<u8>) {
     buffer.clear();
     buffer.resize(buffer.capacity(), 0);

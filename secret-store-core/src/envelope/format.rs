@@ -62,6 +62,7 @@ pub(crate) struct Sealed<'a> {
 
 impl<'a> Sealed<'a> {
     /// Checks everything that needs no key.
+    #[inline]
     pub(crate) fn parse(nonce: &'a [u8; NONCE_BYTES], value: &'a [u8]) -> Result<Self> {
         let (header, body) = value.split_first_chunk::<HEADER_BYTES>().ok_or_else(Error::integrity)?;
         let [magic @ .., suite, flags_high, flags_low] = header;
@@ -82,24 +83,18 @@ impl<'a> Sealed<'a> {
     }
 
     /// Opens the value into a buffer of its own, where it stays behind its commitment bytes.
+    #[inline]
     pub(crate) fn open<A: Aead>(&self, cipher: &A, aad: &ValueAad) -> Result<SecretValue> {
         // The value owns the buffer from the start, so that every early return wipes it.
-        let mut value = SecretValue::decrypted(zeroed(self.ciphertext.len()), COMMITMENT_BYTES);
+        let mut value = SecretValue::to_decrypt(self.ciphertext.len(), COMMITMENT_BYTES);
         let buffer = value.buffer_mut();
         cipher.open(self.nonce, aad.as_bytes(), self.ciphertext, self.tag, buffer)?;
         if is_zero(&buffer[..COMMITMENT_BYTES]) { Ok(value) } else { Err(Error::integrity()) }
     }
 }
 
-/// Not `vec![0; bytes]`: glibc's `calloc` passes by the thread's cache of free blocks and costs as much as a small decryption.
-#[expect(clippy::slow_vector_initialization, reason = "the fast one here")]
-fn zeroed(bytes: usize) -> Vec<u8> {
-    let mut buffer = Vec::with_capacity(bytes);
-    buffer.resize(bytes, 0);
-    buffer
-}
-
 /// In constant time: all words are joined before one of them is looked at. `subtle` compares byte by byte.
+#[inline]
 fn is_zero(bytes: &[u8]) -> bool {
     let (words, rest) = bytes.as_chunks();
     let joined = words.iter().fold(0, |joined, word| joined | u64::from_ne_bytes(*word));
