@@ -112,10 +112,6 @@ impl MemoryKeyProvider {
     }
 }
 
-fn with_header(id: &MasterKeyId, wrap: &[u8]) -> WrappedKey {
-    WrappedKey::new(id.clone(), [HEADER, wrap].concat())
-}
-
 #[async_trait]
 impl KeyProvider for MemoryKeyProvider {
     fn accepts(&self, id: &MasterKeyId) -> bool {
@@ -123,13 +119,13 @@ impl KeyProvider for MemoryKeyProvider {
     }
 
     async fn generate_key(&self, id: &MasterKeyId, context: &EncryptionContext) -> Result<GeneratedKey> {
-        let (document_key, wrap) = self.using(id, |key| key.generate_key(context))?;
-        Ok(GeneratedKey { document_key, wrapped: with_header(id, &wrap) })
+        let (document_key, wrap) = self.using(id, |key| key.generate_key_behind(HEADER, context))?;
+        Ok(GeneratedKey { document_key, wrapped: WrappedKey::new(id.clone(), wrap) })
     }
 
     async fn wrap_key(&self, id: &MasterKeyId, key: &DocumentKey, context: &EncryptionContext) -> Result<WrappedKey> {
-        let wrap = self.using(id, |master| master.wrap(key, context))?;
-        Ok(with_header(id, &wrap))
+        let wrap = self.using(id, |master| master.wrap_behind(HEADER, key, context))?;
+        Ok(WrappedKey::new(id.clone(), wrap))
     }
 
     async fn unwrap_key(&self, key: &WrappedKey, context: &EncryptionContext) -> Result<DocumentKey> {

@@ -2,6 +2,7 @@
 //! random draws. No part of the API; it changes without notice.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use crate::context::ValueAad;
 use crate::crypto::{Aead, Aes256Gcm};
@@ -37,7 +38,7 @@ impl ReadyEnvelope {
     /// # Errors
     ///
     /// As the cipher.
-    pub fn seal(&self, nonce: &[u8; NONCE_BYTES], value: &[u8]) -> Result<Vec<u8>> {
+    pub fn seal(&self, nonce: &[u8; NONCE_BYTES], value: &[u8]) -> Result<Arc<[u8]>> {
         seal_with(&self.cipher, nonce, &self.aad, value)
     }
 

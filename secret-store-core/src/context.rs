@@ -249,6 +249,19 @@ impl ValueAad {
         Self(encode_secret(Purpose::Value, store, id, version, metadata))
     }
 
+    /// Of the value under the document key of this context: the same four fields under another purpose, and the metadata.
+    pub(crate) fn of_document_key(context: EncryptionContext, metadata: Option<&[u8]>) -> Self {
+        debug_assert_eq!(context.purpose(), Some(Purpose::DocumentKey));
+        let mut encoded = context.encoded;
+        encoded[PURPOSE_AT] = Purpose::Value as u8;
+        if let Some(metadata) = metadata {
+            encoded[COUNT_AT] += 1;
+            encoded.extend_from_slice(&length(metadata));
+            encoded.extend_from_slice(metadata);
+        }
+        Self(encoded)
+    }
+
     /// The context of the document key of the same secret version: the same four fields under another purpose.
     pub(crate) fn key_context(&self) -> EncryptionContext {
         let mut encoded = Bytes::from_slice(without_metadata(&self.0));
@@ -300,13 +313,16 @@ fn encode(purpose: Purpose, suite: Suite, fields: &[&[u8]]) -> Bytes {
     head[SUITE_AT] = suite as u8;
     head[COUNT_AT] = u8::try_from(fields.len()).expect("a handful of fields");
     for field in fields {
-        let length = u32::try_from(field.len()).expect("names and metadata are bounded far below 4 GiB");
         let (place, after) = rest.split_at_mut(4 + field.len());
-        place[..4].copy_from_slice(&length.to_be_bytes());
+        place[..4].copy_from_slice(&length(field));
         place[4..].copy_from_slice(field);
         rest = after;
     }
     out
+}
+
+fn length(field: &[u8]) -> [u8; 4] {
+    u32::try_from(field.len()).expect("names and metadata are bounded far below 4 GiB").to_be_bytes()
 }
 
 /// The length-prefixed fields of an encoding made here.

@@ -7,8 +7,10 @@ pub(crate) mod aws_lc;
 pub(crate) mod cbc;
 #[cfg(any(test, not(feature = "aws-lc")))]
 pub(crate) mod rust_crypto;
+mod sealing;
 
 use crate::error::Result;
+pub(crate) use sealing::Sealing;
 
 #[cfg(feature = "aws-lc")]
 pub(crate) type Aes256Gcm = aws_lc::AwsLc;

@@ -4,6 +4,7 @@ pub(crate) mod format;
 pub(crate) mod legacy;
 pub(crate) mod metadata;
 pub(crate) mod protected;
+pub(crate) mod view;
 pub(crate) mod wraps;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use crate::crypto::{Aead, Aes256Gcm};
 use crate::error::{Error, Result};
 use crate::key::DocumentKey;
 use crate::secret::SecretValue;
+use view::Iv;
 
 /// The format a secret is stored in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,20 +47,18 @@ pub(crate) enum Sealed<'a> {
 }
 
 impl<'a> Sealed<'a> {
-    /// Tells the format by the IV's exact size: 16 bytes are format 0, 12 are format 1, nothing else is anything.
+    /// Checks what needs no key.
     ///
     /// # Errors
     ///
     /// [`Integrity`](crate::ErrorKind::Integrity) for a malformed value, [`Unsupported`](crate::ErrorKind::Unsupported) for a
     /// format, suite or flag of a later release.
-    pub(crate) fn parse(iv: &'a [u8], value: &'a [u8]) -> Result<Self> {
-        if let Ok(iv) = <&[u8; legacy::IV_BYTES]>::try_from(iv) {
-            return legacy::Sealed::parse(iv, value).map(Self::Zero);
+    #[inline]
+    pub(crate) fn parse(iv: &'a Iv, value: &'a [u8]) -> Result<Self> {
+        match iv {
+            Iv::Zero(iv) => legacy::Sealed::parse(iv, value).map(Self::Zero),
+            Iv::One(nonce) => format::Sealed::parse(nonce, value).map(Self::One),
         }
-        if let Ok(nonce) = <&[u8; format::NONCE_BYTES]>::try_from(iv) {
-            return format::Sealed::parse(nonce, value).map(Self::One);
-        }
-        Err(Error::integrity())
     }
 
     pub(crate) fn format(&self) -> Format {

@@ -107,7 +107,7 @@ impl EnvelopeStore {
     ///
     /// As [`SecretStore::put_with`], before its commit.
     pub async fn protect(&self, id: &SecretId, value: SecretValue, options: ProtectOptions) -> Result<ProtectedSecret> {
-        self.inner.protect(id, &value, options).await.map_err(|error| named(error, "protect", id))
+        self.inner.protect(id, &value, &options).await.map_err(|error| named(error, "protect", id))
     }
 
     /// Opens a protected secret, wherever it was kept. Neither rollback marks nor the persistence are consulted.

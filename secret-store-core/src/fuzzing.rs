@@ -7,6 +7,7 @@ use crate::context::{EncryptionContext, ValueAad};
 use crate::crypto::{Aead, Aes256Gcm, NONCE_BYTES, cbc};
 use crate::envelope::protected::ProtectedSecret;
 use crate::envelope::protected::attribute::{CREATED_AT, MASTER_KEY_ID, WRAPS};
+use crate::envelope::view::Iv;
 use crate::envelope::wraps::Wraps;
 use crate::envelope::{ReadyCipher, Sealed, format, legacy, metadata};
 use crate::id::{MasterKeyId, SecretId, SecretVersion, StoreId, TenantId};
@@ -180,7 +181,8 @@ pub fn protected_sample() -> Record {
     let value = format::seal_with(&Aes256Gcm::new(&KEY), &NONCE, &aad, VALUE).expect("seals");
     let id = MasterKeyId::new(MASTER_KEY).expect("a valid id");
     let wrapped = WrappedKey::new(id, key_encryption_key_sample());
-    ProtectedSecret::new(secret_id(), SecretVersion::FIRST, wrapped, &NONCE, value, None, Some(metadata)).to_record()
+    let (version, iv) = (SecretVersion::FIRST, Iv::One(NONCE));
+    ProtectedSecret::new(secret_id(), version, wrapped, iv, value, None, Some(&metadata)).to_record()
 }
 
 /// A wrap by [`KeyEncryptionKey`].
@@ -197,7 +199,7 @@ pub fn key_encryption_key(bytes: &[u8]) -> bool {
 pub fn key_encryption_key_sample() -> Vec<u8> {
     let key = DocumentKey::from_bytes(&KEY).expect("32 bytes");
     let context = aad(SecretVersion::FIRST, None).key_context();
-    KeyEncryptionKey::from_bytes(&KEY).wrap_with(&NONCE, &key, &context).expect("wraps")
+    KeyEncryptionKey::from_bytes(&KEY).wrap_with(&[], &NONCE, &key, &context).expect("wraps").to_vec()
 }
 
 pub use crate::audit::fuzzing::{audit_entry, audit_entry_sample, audit_head, audit_head_sample};
@@ -222,7 +224,7 @@ pub fn tenant_wrap_sample() -> Vec<u8> {
     let (key, version) = (DocumentKey::from_bytes(&KEY).expect("32 bytes"), TenantKeyVersion::FIRST);
     let context = aad(SecretVersion::FIRST, None).key_context().under_tenant_key(&tenant(), version);
     let context = context.expect("the context of a document key");
-    wrap::encode(version, &KeyEncryptionKey::from_bytes(&KEY).wrap_with(&NONCE, &key, &context).expect("wraps"))
+    wrap::encode(version, &KeyEncryptionKey::from_bytes(&KEY).wrap_with(&[], &NONCE, &key, &context).expect("wraps"))
         .to_vec()
 }
 

@@ -18,8 +18,8 @@ const MAX_LENIENT_NAME_BYTES: usize = 1024;
 
 fn check_strict(what: &'static str, text: &str, max: usize) -> Result<()> {
     check_lenient(what, text, max)?;
-    // Most names are plain ASCII, and every read checks one: look at bytes first.
-    let plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    // Most names are plain ASCII, and every read checks one: look at bytes first, all of them, which compiles to a few vectors.
+    let plain = text.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'));
     if !plain && text.chars().any(char::is_control) {
         return Err(Error::invalid_input(format!("{what} contains a control character: remove it")));
     }

@@ -3,11 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
-
 use crate::context::EncryptionContext;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::MasterKeyId;
+use crate::secret::wipe_bytes;
 
 const MAX_KEY_BYTES: usize = 32;
 const MAX_NONCE_BYTES: usize = 16;
@@ -20,12 +19,17 @@ const MAX_EXTRA_BYTES: usize = 48;
 /// operating system together with it.
 pub struct DocumentKey(Box<Material>);
 
-#[derive(Zeroize, ZeroizeOnDrop)]
+/// Where a key is drawn, so that there is no other copy of it: the key, the nonce, what the provider asked for besides.
 struct Material {
-    key: [u8; MAX_KEY_BYTES],
+    bytes: [u8; MAX_KEY_BYTES + MAX_NONCE_BYTES + MAX_EXTRA_BYTES],
     key_bytes: usize,
-    nonce: [u8; MAX_NONCE_BYTES],
     nonce_bytes: usize,
+}
+
+impl Drop for Material {
+    fn drop(&mut self) {
+        wipe_bytes(&mut self.bytes);
+    }
 }
 
 impl DocumentKey {
@@ -48,14 +52,12 @@ impl DocumentKey {
         const { assert!(N <= MAX_EXTRA_BYTES) };
         let key_bytes = context.key_bytes();
         let nonce_bytes = if context.is_legacy() { 16 } else { 12 };
-        let mut drawn = Zeroizing::new([0; MAX_KEY_BYTES + MAX_NONCE_BYTES + MAX_EXTRA_BYTES]);
-        random_bytes(&mut drawn[..key_bytes + nonce_bytes + N])?;
-        let mut document_key = Self::from_bytes(&drawn[..key_bytes])?;
-        document_key.0.nonce[..nonce_bytes].copy_from_slice(&drawn[key_bytes..][..nonce_bytes]);
-        document_key.0.nonce_bytes = nonce_bytes;
+        let mut key = Self(Box::new(Material { bytes: [0; _], key_bytes, nonce_bytes }));
+        let drawn = &mut key.0.bytes[..key_bytes + nonce_bytes + N];
+        random_bytes(drawn)?;
         let mut extra = [0; N];
-        extra.copy_from_slice(&drawn[key_bytes + nonce_bytes..][..N]);
-        Ok((document_key, extra))
+        extra.copy_from_slice(&drawn[key_bytes + nonce_bytes..]);
+        Ok((key, extra))
     }
 
     /// A key that a provider unwrapped or generated elsewhere. The caller wipes its own copy.
@@ -67,28 +69,22 @@ impl DocumentKey {
         if !matches!(bytes.len(), 16 | 24 | 32) {
             return Err(Error::integrity());
         }
-        let mut material = Box::new(Material {
-            key: [0; MAX_KEY_BYTES],
-            key_bytes: bytes.len(),
-            nonce: [0; MAX_NONCE_BYTES],
-            nonce_bytes: 0,
-        });
-        material.key[..bytes.len()].copy_from_slice(bytes);
-        Ok(Self(material))
+        let mut key = Self(Box::new(Material { bytes: [0; _], key_bytes: bytes.len(), nonce_bytes: 0 }));
+        key.0.bytes[..bytes.len()].copy_from_slice(bytes);
+        Ok(key)
     }
 
     /// The key bytes.
     #[must_use]
     pub fn expose_secret(&self) -> &[u8] {
-        &self.0.key[..self.0.key_bytes]
+        &self.0.bytes[..self.0.key_bytes]
     }
 
     /// The nonce drawn with the key, or a fresh one. By value: the key is used up.
     pub(crate) fn nonce<const N: usize>(&self) -> Result<[u8; N]> {
-        if self.0.nonce_bytes == N
-            && let Some(nonce) = self.0.nonce.first_chunk::<N>()
-        {
-            return Ok(*nonce);
+        let drawn = &self.0.bytes[self.0.key_bytes..][..self.0.nonce_bytes];
+        if let Ok(nonce) = drawn.try_into() {
+            return Ok(nonce);
         }
         let mut nonce = [0; N];
         random_bytes(&mut nonce)?;

@@ -1,11 +1,12 @@
 //! One wrap for every provider that holds its keys itself.
 
 use std::fmt;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 use crate::context::EncryptionContext;
-use crate::crypto::{Aead, Aes256Gcm, KEY_BYTES, NONCE_BYTES, TAG_BYTES};
+use crate::crypto::{Aead, Aes256Gcm, KEY_BYTES, NONCE_BYTES, Sealing, TAG_BYTES};
 use crate::error::{Error, Result};
 use crate::key::{DocumentKey, random_bytes};
 
@@ -43,8 +44,18 @@ impl KeyEncryptionKey {
     ///
     /// [`Unavailable`](crate::ErrorKind::Unavailable) when the operating system gives no random bytes.
     pub fn generate_key(&self, context: &EncryptionContext) -> Result<(DocumentKey, Vec<u8>)> {
+        self.generate_key_behind(&[], context).map(|(key, wrapped)| (key, wrapped.to_vec()))
+    }
+
+    /// As [`generate_key`](Self::generate_key), with the provider's own header in front of the wrap, in one allocation. The header is
+    /// not authenticated.
+    ///
+    /// # Errors
+    ///
+    /// As [`generate_key`](Self::generate_key).
+    pub fn generate_key_behind(&self, header: &[u8], context: &EncryptionContext) -> Result<(DocumentKey, Arc<[u8]>)> {
         let (key, nonce) = DocumentKey::generate_with::<NONCE_BYTES>(context)?;
-        let wrapped = self.wrap_with(&nonce, &key, context)?;
+        let wrapped = self.wrap_with(header, &nonce, &key, context)?;
         Ok((key, wrapped))
     }
 
@@ -55,26 +66,39 @@ impl KeyEncryptionKey {
     /// [`Integrity`](crate::ErrorKind::Integrity) when its size does not belong to the context;
     /// [`Unavailable`](crate::ErrorKind::Unavailable) when the operating system gives no random bytes.
     pub fn wrap(&self, key: &DocumentKey, context: &EncryptionContext) -> Result<Vec<u8>> {
+        self.wrap_behind(&[], key, context).map(|wrapped| wrapped.to_vec())
+    }
+
+    /// As [`wrap`](Self::wrap), with the provider's own header in front of the wrap, in one allocation. The header is not
+    /// authenticated.
+    ///
+    /// # Errors
+    ///
+    /// As [`wrap`](Self::wrap).
+    pub fn wrap_behind(&self, header: &[u8], key: &DocumentKey, context: &EncryptionContext) -> Result<Arc<[u8]>> {
         let mut nonce = [0; NONCE_BYTES];
         random_bytes(&mut nonce)?;
-        self.wrap_with(&nonce, key, context)
+        self.wrap_with(header, &nonce, key, context)
     }
 
     /// The deterministic part.
     pub(crate) fn wrap_with(
         &self,
+        header: &[u8],
         nonce: &[u8; NONCE_BYTES],
         key: &DocumentKey,
         context: &EncryptionContext,
-    ) -> Result<Vec<u8>> {
+    ) -> Result<Arc<[u8]>> {
         let key = key.expose_secret();
         context.check_key_bytes(key.len())?;
-        let mut wrapped = Zeroizing::new(Vec::with_capacity(key.len() + Self::OVERHEAD_BYTES));
-        wrapped.extend_from_slice(nonce);
-        wrapped.extend_from_slice(key);
-        let tag = self.0.seal(nonce, context.aead_bytes(), &mut wrapped[NONCE_BYTES..])?;
-        wrapped.extend_from_slice(&tag);
-        Ok(std::mem::take(&mut *wrapped))
+        let mut sealing = Sealing::new(header.len() + NONCE_BYTES + key.len() + TAG_BYTES);
+        let (front, rest) = sealing.bytes().split_at_mut(header.len() + NONCE_BYTES);
+        front[..header.len()].copy_from_slice(header);
+        front[header.len()..].copy_from_slice(nonce);
+        let (body, tag) = rest.split_at_mut(key.len());
+        body.copy_from_slice(key);
+        tag.copy_from_slice(&self.0.seal(nonce, context.aead_bytes(), body)?);
+        Ok(sealing.done())
     }
 
     /// Opens a wrap made under this key and this context.

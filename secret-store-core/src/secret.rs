@@ -135,6 +135,13 @@ impl Drop for SecretValue {
     }
 }
 
+/// Zeroes bytes that are not used any more, as [`wipe`] does.
+#[inline]
+pub(crate) fn wipe_bytes(bytes: &mut [u8]) {
+    bytes.fill(0);
+    zeroize::optimization_barrier(bytes);
+}
+
 /// Zeroes a buffer, its spare capacity included, so that the compiler keeps the writes. One fill and one barrier:
 /// per-byte volatile writes cost as much as the decryption.
 #[inline]

@@ -96,6 +96,7 @@ fn value_and_key_contexts_differ_in_purpose_only() {
         let aad = ValueAad::new(&store, &id, version, metadata);
         assert_eq!(aad.key_context(), expected);
         assert_ne!(aad.as_bytes(), expected.aead_bytes());
+        assert_eq!(ValueAad::of_document_key(expected.clone(), metadata).as_bytes(), aad.as_bytes());
         let fields = decode(aad.as_bytes()).expect("decodes").2;
         assert_eq!(fields.len(), if metadata.is_some() { 5 } else { 4 });
     }

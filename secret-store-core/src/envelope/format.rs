@@ -4,10 +4,12 @@
 //! its key (the padding fix of Albertini, Duong, Gueron, Kölbl, Luykx, Schmieg: *How to Abuse and Fix Authenticated Encryption
 //! Without Key Commitment*, 2022): without them one GCM ciphertext can open under two keys to two values.
 
+use std::sync::Arc;
+
 use subtle::ConstantTimeEq;
 
 use crate::context::{Suite, ValueAad};
-use crate::crypto::{Aead, KEY_BYTES, TAG_BYTES};
+use crate::crypto::{Aead, KEY_BYTES, Sealing, TAG_BYTES};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::DocumentKey;
 use crate::secret::SecretValue;
@@ -22,7 +24,7 @@ const COMMITMENT_BYTES: usize = 32;
 pub(crate) const OVERHEAD_BYTES: usize = HEADER_BYTES + COMMITMENT_BYTES + TAG_BYTES;
 
 /// Seals one value and uses the key up. Answers the stored value and its nonce.
-pub(crate) fn seal<A: Aead>(key: DocumentKey, aad: &ValueAad, value: &[u8]) -> Result<(Vec<u8>, [u8; NONCE_BYTES])> {
+pub(crate) fn seal<A: Aead>(key: DocumentKey, aad: &ValueAad, value: &[u8]) -> Result<(Arc<[u8]>, [u8; NONCE_BYTES])> {
     let nonce = key.nonce()?;
     let cipher = A::new(key_bytes(&key)?);
     drop(key);
@@ -39,17 +41,15 @@ pub(crate) fn seal_with<A: Aead>(
     nonce: &[u8; NONCE_BYTES],
     aad: &ValueAad,
     value: &[u8],
-) -> Result<Vec<u8>> {
-    // Sized once: growing would leave plaintext behind. Until it is encrypted the buffer is wiped on every exit.
-    let mut sealed = SecretValue::new(Vec::with_capacity(value.len() + OVERHEAD_BYTES));
-    let buffer = sealed.buffer_mut();
-    buffer.extend_from_slice(MAGIC);
-    buffer.extend_from_slice(&[Suite::Aes256Gcm as u8, 0, 0]);
-    buffer.resize(HEADER_BYTES + COMMITMENT_BYTES, 0);
-    buffer.extend_from_slice(value);
-    let tag = cipher.seal(nonce, aad.as_bytes(), &mut buffer[HEADER_BYTES..])?;
-    buffer.extend_from_slice(&tag);
-    Ok(std::mem::take(buffer))
+) -> Result<Arc<[u8]>> {
+    let mut sealing = Sealing::new(value.len() + OVERHEAD_BYTES);
+    let (header, rest) = sealing.bytes().split_at_mut(HEADER_BYTES);
+    header[..MAGIC.len()].copy_from_slice(MAGIC);
+    header[MAGIC.len()] = Suite::Aes256Gcm as u8;
+    let (body, tag) = rest.split_at_mut(COMMITMENT_BYTES + value.len());
+    body[COMMITMENT_BYTES..].copy_from_slice(value);
+    tag.copy_from_slice(&cipher.seal(nonce, aad.as_bytes(), body)?);
+    Ok(sealing.done())
 }
 
 /// A format-1 value whose header was checked.

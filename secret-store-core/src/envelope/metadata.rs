@@ -15,6 +15,9 @@ const TOKEN_KEY: &str = "~idempotency";
 
 /// Checks what a caller gave and encodes it; `None` when there is nothing to say.
 pub(crate) fn encode(metadata: &Metadata, token: Option<&str>) -> Result<Option<Vec<u8>>> {
+    if metadata.is_empty() && token.is_none() {
+        return Ok(None);
+    }
     for (key, _) in metadata.iter() {
         if key.is_empty() || key.starts_with('~') {
             return Err(Error::invalid_input("a metadata key is empty or begins with `~`, which is reserved"));
@@ -26,9 +29,6 @@ pub(crate) fn encode(metadata: &Metadata, token: Option<&str>) -> Result<Option<
             return Err(Error::invalid_input(format!("an idempotency token has 1 to {MAX_TOKEN_BYTES} bytes")));
         }
         entries.insert(TOKEN_KEY, token);
-    }
-    if entries.is_empty() {
-        return Ok(None);
     }
     let encoded = text_map::encode(&entries);
     if encoded.len() > MAX_BYTES {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::view::{Iv, View};
 use super::wraps::Wraps;
 use super::{Format, Sealed, metadata};
 use crate::error::{Error, Result};
-use crate::id::{ApplicationName, MasterKeyId, SecretId, SecretName, SecretVersion};
+use crate::id::{ApplicationName, SecretId, SecretName, SecretVersion};
 use crate::key::WrappedKey;
 use crate::persistence::{Revision, Stored};
 use crate::record::{Record, Value};
@@ -37,8 +38,8 @@ pub struct ProtectedSecret {
     version: SecretVersion,
     wrapped_key: WrappedKey,
     /// The same document key under other master keys.
-    wraps: Option<Arc<Wraps>>,
-    iv: Arc<[u8]>,
+    pub(crate) wraps: Option<Arc<Wraps>>,
+    iv: Iv,
     value: Arc<[u8]>,
     /// Milliseconds since 1970-01-01T00:00:00Z.
     created_at: Option<u64>,
@@ -69,28 +70,22 @@ impl ProtectedSecret {
         id: SecretId,
         version: SecretVersion,
         wrapped_key: WrappedKey,
-        iv: &[u8],
-        value: Vec<u8>,
+        iv: Iv,
+        value: Arc<[u8]>,
         created_at: Option<SystemTime>,
-        metadata: Option<Vec<u8>>,
+        metadata: Option<&[u8]>,
     ) -> Self {
         Self {
             id,
             version,
             wrapped_key,
             wraps: None,
-            iv: iv.into(),
-            value: value.into(),
+            iv,
+            value,
             created_at: created_at.map(milliseconds),
             metadata: metadata.map(Into::into),
             reservation: None,
         }
-    }
-
-    /// With further wraps of its document key.
-    pub(crate) fn with_wraps(mut self, wraps: Option<Arc<Wraps>>) -> Self {
-        self.wraps = wraps;
-        self
     }
 
     /// Reads a record that was found under a secret's name. Attributes this release does not know are left alone.
@@ -100,30 +95,19 @@ impl ProtectedSecret {
     /// [`Integrity`](crate::ErrorKind::Integrity) for a missing, mistyped or malformed attribute, other names than the secret's own, a
     /// size of the initialisation vector that no format has, or metadata or further wraps in format 0, which has none.
     pub fn from_record(id: &SecretId, record: &Record) -> Result<Self> {
-        let found = Attributes::of(record);
-        let named = text(found.application_name)?[..] == *id.application().as_str()
-            && text(found.secret_name)?[..] == *id.name().as_str();
-        if !named {
-            return Err(Error::integrity());
-        }
-        let master_key_id = MasterKeyId::from_stored(text(found.master_key_id)?).map_err(|_| Error::integrity())?;
-        let iv = bytes(found.iv)?;
-        let wraps = found.wraps.map(|value| Wraps::parse(&master_key_id, bytes(Some(value))?)).transpose()?;
-        let protected = Self {
+        let found = View::parse(id, record)?;
+        let wraps = found.wraps.map(|wraps| Wraps::parse(&found.master_key_id, Arc::clone(wraps))).transpose()?;
+        Ok(Self {
             id: id.clone(),
-            version: version(found.version, Some(&iv))?,
-            wrapped_key: WrappedKey::new(master_key_id, bytes(found.document_key)?),
+            version: found.version,
+            wrapped_key: WrappedKey::new(found.master_key_id, Arc::clone(found.document_key)),
             wraps,
-            iv,
-            value: bytes(found.value)?,
-            created_at: found.created_at.map(|value| number(Some(value))).transpose()?,
-            metadata: found.metadata.map(|value| bytes(Some(value))).transpose()?,
+            iv: found.iv,
+            value: Arc::clone(found.value),
+            created_at: found.created_at,
+            metadata: found.metadata.cloned(),
             reservation: None,
-        };
-        match protected.format()? {
-            Format::Zero if protected.metadata.is_some() || protected.wraps.is_some() => Err(Error::integrity()),
-            _ => Ok(protected),
-        }
+        })
     }
 
     /// Reads the current record of a secret. In format 0 it carries no number: nothing would authenticate one, and a forged one
@@ -135,7 +119,7 @@ impl ProtectedSecret {
 
     /// Whether it is an earlier version in format 0: those get a number when they move to the history.
     pub(crate) fn is_numbered_format_0(&self) -> Result<bool> {
-        Ok(self.format()? == Format::Zero && self.version != SecretVersion::UNVERSIONED)
+        Ok(self.format() == Format::Zero && self.version != SecretVersion::UNVERSIONED)
     }
 
     /// The record to store. In format 0 without a number these are exactly the original's six attributes.
@@ -147,7 +131,7 @@ impl ProtectedSecret {
         if let Some(created_at) = self.created_at {
             record.set(CREATED_AT, Value::Number(created_at));
         }
-        record.set(INITIALISATION_VECTOR, Value::Bytes(Arc::clone(&self.iv)));
+        record.set(INITIALISATION_VECTOR, Value::Bytes(self.iv.as_bytes().into()));
         record.set(MASTER_KEY_ID, Value::Text(Arc::clone(self.wrapped_key.master_key_id().as_shared())));
         if let Some(metadata) = &self.metadata {
             record.set(METADATA, Value::Bytes(Arc::clone(metadata)));
@@ -174,7 +158,7 @@ impl ProtectedSecret {
             .sum();
         bytes += self.id.application().as_str().len() + self.id.name().as_str().len();
         bytes += self.wrapped_key.master_key_id().as_str().len() + self.wrapped_key.as_bytes().len();
-        bytes += self.iv.len() + self.value.len();
+        bytes += self.iv.as_bytes().len() + self.value.len();
         bytes += self.metadata.as_ref().map_or(0, |metadata| METADATA.len() + metadata.len());
         bytes += self.wraps.as_ref().map_or(0, |wraps| WRAPS.len() + wraps.encoded().len());
         bytes += self.created_at.map_or(0, |_| number(CREATED_AT));
@@ -234,91 +218,15 @@ impl ProtectedSecret {
             revision,
             master_key_id: self.wrapped_key.master_key_id().clone(),
             also_wrapped_with: self.further_wraps().iter().map(|wrap| wrap.master_key_id().clone()).collect(),
-            format: self.format()?,
-            created_at: self.created_at.and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms))),
+            format: self.format(),
+            created_at: self.created_at.and_then(time_of_day),
             metadata: self.decoded_metadata()?.0,
         })
     }
 
     /// By the size of the initialisation vector, also where the value itself is of a later release.
-    pub(crate) fn format(&self) -> Result<Format> {
-        match self.iv.len() {
-            super::legacy::IV_BYTES => Ok(Format::Zero),
-            super::format::NONCE_BYTES => Ok(Format::One),
-            _ => Err(Error::integrity()),
-        }
-    }
-}
-
-/// The attributes of a secret's record, found in one pass: looking ten names up costs more than a small decryption.
-#[derive(Default)]
-struct Attributes<'a> {
-    application_name: Option<&'a Value>,
-    created_at: Option<&'a Value>,
-    iv: Option<&'a Value>,
-    master_key_id: Option<&'a Value>,
-    metadata: Option<&'a Value>,
-    document_key: Option<&'a Value>,
-    value: Option<&'a Value>,
-    secret_name: Option<&'a Value>,
-    version: Option<&'a Value>,
-    wraps: Option<&'a Value>,
-}
-
-impl<'a> Attributes<'a> {
-    fn of(record: &'a Record) -> Self {
-        let mut found = Self::default();
-        for (name, value) in record.iter() {
-            let place = match name {
-                APPLICATION_NAME => &mut found.application_name,
-                CREATED_AT => &mut found.created_at,
-                INITIALISATION_VECTOR => &mut found.iv,
-                MASTER_KEY_ID => &mut found.master_key_id,
-                METADATA => &mut found.metadata,
-                PROTECTED_DOCUMENT_KEY => &mut found.document_key,
-                PROTECTED_SECRET_VALUE => &mut found.value,
-                SECRET_NAME => &mut found.secret_name,
-                VERSION => &mut found.version,
-                WRAPS => &mut found.wraps,
-                _ => continue,
-            };
-            *place = Some(value);
-        }
-        found
-    }
-}
-
-fn text(value: Option<&Value>) -> Result<Arc<str>> {
-    match value {
-        Some(Value::Text(text)) => Ok(Arc::clone(text)),
-        _ => Err(Error::integrity()),
-    }
-}
-
-fn bytes(value: Option<&Value>) -> Result<Arc<[u8]>> {
-    match value {
-        Some(Value::Bytes(bytes)) => Ok(Arc::clone(bytes)),
-        _ => Err(Error::integrity()),
-    }
-}
-
-fn number(value: Option<&Value>) -> Result<u64> {
-    match value {
-        Some(Value::Number(number)) => Ok(*number),
-        _ => Err(Error::integrity()),
-    }
-}
-
-/// The number a record carries. Only format 0 may carry none.
-pub(crate) fn stored_version(record: &Record) -> Result<SecretVersion> {
-    version(record.get(VERSION), record.bytes(INITIALISATION_VECTOR).map(|iv| &**iv))
-}
-
-fn version(value: Option<&Value>, iv: Option<&[u8]>) -> Result<SecretVersion> {
-    match value {
-        Some(value) => SecretVersion::new(number(Some(value))?).map_err(|_| Error::integrity()),
-        None if iv.is_some_and(|iv| iv.len() == super::legacy::IV_BYTES) => Ok(SecretVersion::UNVERSIONED),
-        None => Err(Error::integrity()),
+    pub(crate) fn format(&self) -> Format {
+        self.iv.format()
     }
 }
 
@@ -326,6 +234,11 @@ fn version(value: Option<&Value>, iv: Option<&[u8]>) -> Result<SecretVersion> {
 pub(crate) fn stored_id(application: &ApplicationName, sort: &Arc<str>) -> Result<SecretId> {
     let name = SecretName::lenient(Arc::clone(sort)).map_err(|_| Error::integrity())?;
     Ok(SecretId::new(application.clone(), name))
+}
+
+/// None for a time that the platform cannot tell.
+pub(crate) fn time_of_day(milliseconds: u64) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::from_millis(milliseconds))
 }
 
 pub(crate) fn milliseconds(time: SystemTime) -> u64 {
@@ -336,6 +249,7 @@ pub(crate) fn milliseconds(time: SystemTime) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::MasterKeyId;
 
     #[test]
     fn a_record_is_counted_without_making_it() {
@@ -345,16 +259,17 @@ mod tests {
         for (version, created_at, metadata) in [
             (SecretVersion::UNVERSIONED, None, None),
             (version, Some(UNIX_EPOCH + Duration::from_secs(1_700_000_000)), None),
-            (version, Some(UNIX_EPOCH), Some(vec![2; 20])),
+            (version, Some(UNIX_EPOCH), Some(&[2; 20][..])),
         ] {
-            let protected =
-                ProtectedSecret::new(id.clone(), version, wrapped.clone(), &[3; 12], vec![4; 99], created_at, metadata);
+            let mut protected =
+                ProtectedSecret::new(id.clone(), version, wrapped.clone(), Iv::One([3; 12]), vec![4; 99].into(), created_at, metadata);
             assert_eq!(protected.record_bytes(), protected.to_record().size());
             let further = vec![WrappedKey::new(MasterKeyId::new("second").expect("valid"), vec![5; 70])];
             let wraps = Wraps::new(wrapped.master_key_id(), further).expect("valid");
-            let (one, several) = (protected.record_bytes(), protected.with_wraps(wraps));
-            assert_eq!(several.record_bytes(), several.to_record().size());
-            assert!(several.record_bytes() > one + 70);
+            let one = protected.record_bytes();
+            protected.wraps = wraps;
+            assert_eq!(protected.record_bytes(), protected.to_record().size());
+            assert!(protected.record_bytes() > one + 70);
         }
     }
 }

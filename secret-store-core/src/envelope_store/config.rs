@@ -276,6 +276,9 @@ impl ApplicationConfig {
 
 /// Configured further master keys in order, each once.
 pub(super) fn further_keys(ids: &[MasterKeyId]) -> Result<Vec<MasterKeyId>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut ids = ids.to_vec();
     ids.sort();
     ids.dedup();

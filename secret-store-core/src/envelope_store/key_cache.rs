@@ -12,6 +12,7 @@ use crate::cache::{Cache, CacheMetrics, Lifetimes, unshared};
 use crate::clock::Clock;
 use crate::envelope::ReadyCipher;
 use crate::error::{Error, ErrorKind, Result};
+use crate::id::MasterKeyId;
 use crate::key::WrappedKey;
 use crate::secret::SecretValue;
 
@@ -45,14 +46,17 @@ struct CacheKey {
 
 /// A cache key that borrows, so that a hit allocates nothing.
 pub(super) struct KeyRef<'a> {
+    /// The master key that the wrap names.
+    pub(super) master_key_id: &'a MasterKeyId,
     /// The wrapped key.
-    pub(super) wrapped: &'a WrappedKey,
+    pub(super) wrapped: &'a Arc<[u8]>,
     /// The context's bytes, without its purpose; empty in format 0.
     pub(super) context: &'a [u8],
 }
 
 impl Hash for KeyRef<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
+        self.master_key_id.hash(state);
         self.wrapped.hash(state);
         self.context.hash(state);
     }
@@ -60,19 +64,27 @@ impl Hash for KeyRef<'_> {
 
 impl Hash for CacheKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        KeyRef { wrapped: &self.wrapped, context: &self.context }.hash(state);
+        KeyRef::new(&self.wrapped, &self.context).hash(state);
     }
 }
 
 impl Equivalent<CacheKey> for KeyRef<'_> {
     fn equivalent(&self, key: &CacheKey) -> bool {
-        *self.wrapped == key.wrapped && *self.context == *key.context
+        // The wrap first: it is what differs.
+        **self.wrapped == *key.wrapped.as_bytes()
+            && *self.context == *key.context
+            && self.master_key_id == key.wrapped.master_key_id()
     }
 }
 
-impl KeyRef<'_> {
+impl<'a> KeyRef<'a> {
+    pub(super) fn new(wrapped: &'a WrappedKey, context: &'a [u8]) -> Self {
+        Self { master_key_id: wrapped.master_key_id(), wrapped: wrapped.as_shared(), context }
+    }
+
     fn to_owned(&self) -> CacheKey {
-        CacheKey { wrapped: self.wrapped.clone(), context: self.context.into() }
+        let wrapped = WrappedKey::new(self.master_key_id.clone(), Arc::clone(self.wrapped));
+        CacheKey { wrapped, context: self.context.into() }
     }
 }
 

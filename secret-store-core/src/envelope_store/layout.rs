@@ -3,9 +3,8 @@
 //! U+001F cannot occur in a writable name, so the history of `a` never contains that of `a#b`. Auxiliary records keep out of the
 //! application's partition because the original Secret Store fails on any record there that lacks its six attributes.
 
+use std::cell::Cell;
 use std::sync::Arc;
-
-use smallvec::SmallVec;
 
 use crate::error::{Error, Result};
 use crate::id::{ApplicationName, SecretId, SecretVersion};
@@ -37,13 +36,17 @@ pub(crate) fn last_version(id: &SecretId) -> RecordKey {
     RecordKey::new(history_partition(id.application()), joined(&[id.name().as_str(), SEPARATOR]))
 }
 
+thread_local!(static JOINED: Cell<String> = const { Cell::new(String::new()) });
+
 /// One shared text of several, with one allocation.
 fn joined(parts: &[&str]) -> Arc<str> {
-    let mut bytes = SmallVec::<[u8; 256]>::new();
-    for part in parts {
-        bytes.extend_from_slice(part.as_bytes());
-    }
-    std::str::from_utf8(&bytes).expect("texts in a row are text").into()
+    // While a thread ends it keeps no buffer any more.
+    let mut joined = JOINED.try_with(Cell::take).unwrap_or_default();
+    joined.clear();
+    parts.iter().for_each(|part| joined.push_str(part));
+    let shared = Arc::from(joined.as_str());
+    let _ending = JOINED.try_with(|buffer| buffer.set(joined));
+    shared
 }
 
 /// A number as text that sorts like the number.

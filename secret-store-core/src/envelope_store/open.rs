@@ -10,19 +10,42 @@ use super::key_cache::{KeyRef, Opened};
 use super::tier::Applied;
 use crate::context::{EncryptionContext, ValueAad};
 use crate::envelope::protected::ProtectedSecret;
+use crate::envelope::view::View;
 use crate::envelope::wraps::MAX_FURTHER_WRAPS;
 use crate::envelope::{Format, ReadyCipher, Sealed};
 use crate::error::{Error, Result};
-use crate::id::ApplicationName;
+use crate::id::{ApplicationName, SecretId, SecretVersion};
 use crate::key::WrappedKey;
 use crate::key_provider::Refusals;
-use crate::persistence::Revision;
+use crate::persistence::{Revision, Stored};
 use crate::secret::{Secret, SecretValue};
 
 impl Inner {
+    /// The usual read: one wrap, whose key is ready, around a value of format 1 that is no older than it may be. It makes the checks of
+    /// [`open`](Self::open), and nothing but the answer. `None` leaves to that whatever is otherwise, and how to say so.
+    pub(super) fn open_at_once(&self, id: &SecretId, stored: &Stored, lowest: SecretVersion) -> Option<Result<Secret>> {
+        let found = View::parse(id, &stored.record).ok()?;
+        if found.version < lowest || found.iv.format() != Format::One || found.wraps.is_some() {
+            return None;
+        }
+        let sealed = found.sealed().ok()?;
+        let application = self.config.application(id.application()).ok()?;
+        application.check_format(Format::One).ok()?;
+        application.check_unwrapping_key(&found.master_key_id, &self.config, &*self.keys).ok()?;
+        let aad = ValueAad::new(&self.config.store_id, id, found.version, found.metadata.map(|bytes| &**bytes));
+        let context = key_context_bytes(&sealed, &aad);
+        let key = KeyRef { master_key_id: &found.master_key_id, wrapped: found.document_key, context };
+        let value = match self.cache.open_ready(&key, |cipher| cipher.open(&sealed, &aad))? {
+            Opened::Tried(value) => value,
+            Opened::NoKey(error) => Err(error),
+        };
+        let secret = |value| Ok(Secret::new(value, found.info(id, stored.revision.clone())?));
+        Some(value.and_then(secret))
+    }
+
     /// Opens a secret that was read, if its format is not below the floor.
     pub(super) async fn open(&self, protected: &ProtectedSecret, revision: Revision) -> Result<Secret> {
-        if protected.format()? == Format::Zero {
+        if protected.format() == Format::Zero {
             Box::pin(self.check_floor(protected.id().application())).await?;
         }
         self.open_admitted(protected, revision).await
@@ -36,7 +59,7 @@ impl Inner {
 
     /// Opens a secret that was kept elsewhere: nothing is read, and the floor is what this process knows of it.
     pub(super) async fn unprotect(&self, protected: &ProtectedSecret, revision: Revision) -> Result<Secret> {
-        if protected.format()? == Format::Zero {
+        if protected.format() == Format::Zero {
             self.config.application(protected.id().application())?.check_format(Format::Zero)?;
             self.check_seen_floor(protected.id().application())?;
         }
@@ -116,7 +139,7 @@ impl Inner {
 
     /// Opens a value with what the cache has of one wrap.
     fn ready(&self, wrapped: &WrappedKey, sealed: &Sealed<'_>, aad: &ValueAad) -> Option<Opened> {
-        let key = KeyRef { wrapped, context: key_context_bytes(sealed, aad) };
+        let key = KeyRef::new(wrapped, key_context_bytes(sealed, aad));
         self.cache.open_ready(&key, |cipher| cipher.open(sealed, aad))
     }
 
@@ -131,7 +154,7 @@ impl Inner {
             async move { ReadyCipher::new(format, &keys.unwrap_key(&wrapped, &context).await?) }
         };
         let open = |cipher: &ReadyCipher| cipher.open(sealed, aad);
-        let key = KeyRef { wrapped, context: key_context_bytes(sealed, aad) };
+        let key = KeyRef::new(wrapped, key_context_bytes(sealed, aad));
         self.cache.open(key, unwrap, open).await
     }
 
@@ -139,7 +162,7 @@ impl Inner {
     pub(super) fn forget_key(&self, protected: &ProtectedSecret) -> Result<()> {
         let (_, sealed, aad) = self.checked(protected)?;
         for wrapped in protected.all_wraps() {
-            self.cache.forget(&KeyRef { wrapped, context: key_context_bytes(&sealed, &aad) });
+            self.cache.forget(&KeyRef::new(wrapped, key_context_bytes(&sealed, &aad)));
         }
         Ok(())
     }

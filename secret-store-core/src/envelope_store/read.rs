@@ -28,12 +28,32 @@ impl Inner {
             return Box::pin(self.get_version(id, version, options)).await;
         }
         let mark = self.marks.of(id);
-        let key = layout::current(id);
-        let mut found = Found::parse(id, self.records.load(&key, options.consistency).await?)?;
-        if options.consistency == Consistency::Eventual && is_suspicious(found.as_ref(), &mark, options) {
-            found = Found::parse(id, self.records.load(&key, Consistency::Strong).await?)?;
+        let stored = self.records.load(&layout::current(id), options.consistency).await?;
+        if let Some(stored) = &stored
+            && let Some(answer) = self.open_at_once(id, stored, lowest(&mark, options))
+        {
+            if let Ok(secret) = &answer {
+                mark.raise(&self.marks, id, secret.info().version);
+            }
+            return answer;
         }
-        self.open_current(&found.ok_or_else(Error::not_found)?, &mark, options).await
+        // Boxed, so that the future of the usual read is small.
+        Box::pin(self.judge_current(id, stored, &mark, options)).await
+    }
+
+    /// Goes by what was loaded as the current record, or loads it again where it looks too old.
+    async fn judge_current(
+        &self,
+        id: &SecretId,
+        stored: Option<Stored>,
+        mark: &Mark,
+        options: &GetOptions,
+    ) -> Result<Secret> {
+        let mut found = Found::parse(id, stored)?;
+        if options.consistency == Consistency::Eventual && is_suspicious(found.as_ref(), mark, options) {
+            found = Found::parse(id, self.records.load(&layout::current(id), Consistency::Strong).await?)?;
+        }
+        self.open_current(&found.ok_or_else(Error::not_found)?, mark, options).await
     }
 
     /// Opens a current record that is no older than it may be.

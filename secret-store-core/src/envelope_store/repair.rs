@@ -10,7 +10,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::{SecretId, SecretVersion};
 use crate::persistence::{Consistency, Precondition, Write};
 use crate::secret::{Secret, SecretInfo};
-use crate::store::PutOptions;
 
 impl Inner {
     pub(super) async fn accept_rollback(&self, id: &SecretId) -> Result<Option<SecretInfo>> {
@@ -88,9 +87,9 @@ impl Inner {
         secret: Secret,
         highest: SecretVersion,
     ) -> Result<SecretInfo> {
-        let options = PutOptions::default().with_metadata(secret.info().metadata.clone());
+        let metadata = secret.info().metadata.clone();
         let value = secret.into_value();
-        let mut draft = self.draft(id, &value, &options)?;
+        let mut draft = self.draft(id, &value, None, &metadata, None)?;
         draft.format = Format::One;
         let trusted = self.trusted_settings(id.application()).await?;
         let protected = self.seal_format_1(&draft, highest.next()?, &trusted).await?;

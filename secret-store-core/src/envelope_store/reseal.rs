@@ -27,7 +27,7 @@ impl Inner {
     ///
     /// As reads and puts.
     pub(crate) async fn resealed(&self, protected: &ProtectedSecret, record: &Record) -> Result<Record> {
-        self.resealed_as(protected, record, protected.format()?, protected.version()).await
+        self.resealed_as(protected, record, protected.format(), protected.version()).await
     }
 
     /// As [`resealed`](Self::resealed), in this format and under this number. Format 0 has room for nothing but a value: of another
@@ -54,7 +54,7 @@ impl Inner {
             Format::Zero => self.seal_format_0(&draft, &trusted).await?,
             Format::One => self.seal_format_1(&draft, version, &trusted).await?,
         };
-        let record = match (protected.format()?, format) {
+        let record = match (protected.format(), format) {
             (Format::One, Format::Zero) => sealed.to_record(),
             (Format::Zero, Format::One) => {
                 with_sealed(record, &sealed.to_record()).with(VERSION, Value::Number(version.get()))

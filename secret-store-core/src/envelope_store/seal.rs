@@ -11,6 +11,7 @@ use super::state::State;
 use crate::context::{EncryptionContext, ValueAad};
 use crate::crypto::Aes256Gcm;
 use crate::envelope::protected::{ProtectedSecret, Reservation};
+use crate::envelope::view::Iv;
 use crate::envelope::wraps::Wraps;
 use crate::envelope::{Format, format, legacy, metadata};
 use crate::error::{Error, ErrorKind, Result};
@@ -18,7 +19,6 @@ use crate::id::{MasterKeyId, SecretId, SecretVersion};
 use crate::key::{GeneratedKey, WrappedKey};
 use crate::secret::{Metadata, SecretValue};
 use crate::settings::ApplicationSettings;
-use crate::store::PutOptions;
 
 /// How to protect a value without storing it.
 #[derive(Clone, Debug, Default)]
@@ -62,11 +62,9 @@ impl Inner {
         &self,
         id: &SecretId,
         value: &SecretValue,
-        options: ProtectOptions,
+        options: &ProtectOptions,
     ) -> Result<ProtectedSecret> {
-        let options =
-            PutOptions { master_key_id: options.master_key_id, metadata: options.metadata, ..PutOptions::default() };
-        let draft = self.draft(id, value, &options)?;
+        let draft = self.draft(id, value, options.master_key_id.as_ref(), &options.metadata, None)?;
         let (state, trusted) = self.state_for_put(id).await?;
         let mut protected = self.seal(&draft, &state, &trusted).await?;
         protected.reservation = Some(Arc::new(Reservation::from(state)));
@@ -75,23 +73,25 @@ impl Inner {
 
     /// Checks what a caller wants stored.
     pub(super) fn draft<'a>(
-        &'a self,
+        &self,
         id: &'a SecretId,
         value: &'a SecretValue,
-        options: &'a PutOptions,
+        master_key_id: Option<&MasterKeyId>,
+        metadata: &Metadata,
+        idempotency_token: Option<&str>,
     ) -> Result<Draft<'a>> {
         id.check_writable()?;
         self.check_value_bytes(value.len())?;
         let legacy = self.config.application(id.application())?.legacy;
         let format = if legacy == Legacy::ReadWrite { Format::Zero } else { Format::One };
-        let metadata = metadata::encode(&options.metadata, options.idempotency_token.as_deref())?;
+        let metadata = metadata::encode(metadata, idempotency_token)?;
         if format == Format::Zero && metadata.is_some() {
             return Err(Error::new(
                 ErrorKind::Unsupported,
                 "format 0 has no room for metadata or an idempotency token: configure the application with `Legacy::Read`",
             ));
         }
-        let master_key_id = self.config.wrapping_key(id.application(), options.master_key_id.as_ref(), &*self.keys)?;
+        let master_key_id = self.config.wrapping_key(id.application(), master_key_id, &*self.keys)?;
         let further_keys = self.config.further_keys(id.application(), &*self.keys)?;
         Ok(Draft { id, value, master_key_id, further_keys, metadata, format })
     }
@@ -119,7 +119,7 @@ impl Inner {
         match draft.format {
             Format::Zero => {
                 state.check_not_in_format_1()?;
-                self.seal_format_0(draft, trusted).await
+                Box::pin(self.seal_format_0(draft, trusted)).await
             }
             Format::One => self.seal_format_1(draft, state.next_version()?, trusted).await,
         }
@@ -131,8 +131,7 @@ impl Inner {
         version: SecretVersion,
         trusted: &Trusted,
     ) -> Result<ProtectedSecret> {
-        let aad = ValueAad::new(&self.config.store_id, draft.id, version, draft.metadata.as_deref());
-        let context = aad.key_context();
+        let context = EncryptionContext::document_key(&self.config.store_id, draft.id, version);
         let generated = self.generate_in_use(&draft.master_key_id, &trusted.settings, &context).await?;
         // Boxed, so that the usual put carries no room for it.
         let wraps = if draft.further_keys.is_empty() {
@@ -140,10 +139,24 @@ impl Inner {
         } else {
             Box::pin(self.wrap_further(draft, trusted, &generated, &context)).await?
         };
+        self.sealed_under(generated, wraps, draft, version, context)
+    }
+
+    /// Seals a draft under a key that was generated for it.
+    fn sealed_under(
+        &self,
+        generated: GeneratedKey,
+        wraps: Option<Arc<Wraps>>,
+        draft: &Draft<'_>,
+        version: SecretVersion,
+        context: EncryptionContext,
+    ) -> Result<ProtectedSecret> {
+        let (id, metadata, now) = (draft.id.clone(), draft.metadata.as_deref(), self.clock.now());
+        let aad = ValueAad::of_document_key(context, metadata);
         let (value, nonce) = format::seal::<Aes256Gcm>(generated.document_key, &aad, draft.value.expose_secret())?;
-        let (id, metadata, now) = (draft.id.clone(), draft.metadata.clone(), self.clock.now());
-        let protected = ProtectedSecret::new(id, version, generated.wrapped, &nonce, value, Some(now), metadata);
-        let protected = protected.with_wraps(wraps);
+        let iv = Iv::One(nonce);
+        let mut protected = ProtectedSecret::new(id, version, generated.wrapped, iv, value, Some(now), metadata);
+        protected.wraps = wraps;
         self.check_record_bytes(&protected)?;
         Ok(protected)
     }
@@ -213,7 +226,8 @@ impl Inner {
         let generated = self.generate_in_use(&draft.master_key_id, &trusted.settings, &context).await?;
         let (value, iv) = legacy::seal(generated.document_key, draft.value.expose_secret())?;
         let version = SecretVersion::UNVERSIONED;
-        let protected = ProtectedSecret::new(draft.id.clone(), version, generated.wrapped, &iv, value, None, None);
+        let (id, iv) = (draft.id.clone(), Iv::Zero(iv));
+        let protected = ProtectedSecret::new(id, version, generated.wrapped, iv, value.into(), None, None);
         self.check_record_bytes(&protected)?;
         Ok(protected)
     }

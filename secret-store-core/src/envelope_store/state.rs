@@ -4,9 +4,10 @@ use std::num::NonZeroUsize;
 
 use super::config::Legacy;
 use super::high_water::Mark;
-use super::settings_cache::{Knowledge, Trusted};
+use super::settings_cache::{Knowledge, Reading, Trusted};
 use super::{Inner, layout};
-use crate::envelope::protected::{Reservation, stored_version};
+use crate::envelope::protected::Reservation;
+use crate::envelope::view::stored_version;
 use crate::envelope::wraps::is_same_version;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{SecretId, SecretVersion};
@@ -118,6 +119,18 @@ impl State {
             None => self.last_version()? < mark.seen,
         })
     }
+
+    /// Whether the next number depends on the history: under a format-0 record that is to be numbered.
+    fn needs_tail(&self, legacy: Legacy) -> Result<bool> {
+        Ok(legacy != Legacy::ReadWrite && self.current_version()? == Some(SecretVersion::UNVERSIONED))
+    }
+}
+
+/// As many records as were asked for.
+fn all_of<const N: usize>(found: Vec<Option<Stored>>) -> Result<[Option<Stored>; N]> {
+    found.try_into().map_err(|_| {
+        Error::new(ErrorKind::Unavailable, "the persistence answered another number of records than asked")
+    })
 }
 
 fn unchanged(stored: Option<&Stored>) -> Precondition {
@@ -129,42 +142,53 @@ impl Inner {
     pub(super) async fn state(&self, id: &SecretId) -> Result<State> {
         let mark = self.marks.of(id);
         let keys = [layout::current(id), layout::last_version(id)];
-        let [current, last] = self.load_together(&keys).await?;
-        self.judged(id, State::new(current, last), &mark, &keys).await
+        let [current, last] = all_of(self.records.load_many(&keys, Consistency::Strong).await?)?;
+        let state = State::new(current, last);
+        if self.is_settled(id, &state, &mark)? {
+            return Ok(state);
+        }
+        // Boxed, so that the future of the usual write is small.
+        Box::pin(self.judged(id, state, &mark, &keys)).await
     }
 
     /// Reads what a put of a secret must know: one round trip, also where the application's settings are to be read again.
     pub(super) async fn state_for_put(&self, id: &SecretId) -> Result<(State, Trusted)> {
-        let reading = match self.known_settings(id.application())? {
-            Knowledge::Fresh(trusted) => return Ok((self.state(id).await?, trusted)),
-            Knowledge::ToRead(reading) => reading,
-        };
+        match self.known_settings(id.application())? {
+            Knowledge::Fresh(trusted) => Ok((self.state(id).await?, trusted)),
+            Knowledge::ToRead(reading) => Box::pin(self.state_and_settings(id, reading)).await,
+        }
+    }
+
+    async fn state_and_settings(&self, id: &SecretId, reading: Reading) -> Result<(State, Trusted)> {
         let mark = self.marks.of(id);
         let keys = [layout::current(id), layout::last_version(id), ApplicationSettings::key(id.application())];
-        let [current, last, settings] = self.load_together(&keys).await.map_err(settings_denied)?;
+        let found = self.records.load_many(&keys, Consistency::Strong).await.map_err(settings_denied)?;
+        let [current, last, settings] = all_of(found)?;
         let trusted = reading.finish(settings.as_ref())?;
         let [current_key, last_key, _] = keys;
         Ok((self.judged(id, State::new(current, last), &mark, &[current_key, last_key]).await?, trusted))
     }
 
-    async fn load_together<const N: usize>(&self, keys: &[RecordKey; N]) -> Result<[Option<Stored>; N]> {
-        let found = self.records.load_many(keys, Consistency::Strong).await?;
-        found.try_into().map_err(|_| {
-            Error::new(ErrorKind::Unavailable, "the persistence answered another number of records than asked")
-        })
+    /// Whether a state is no older than it may be, and all that a write must know.
+    fn is_settled(&self, id: &SecretId, state: &State, mark: &Mark) -> Result<bool> {
+        let legacy = self.config.application(id.application())?.legacy;
+        Ok(!state.is_older_than(mark, legacy)? && !state.needs_tail(legacy)?)
     }
 
     /// A state that is no older than it may be, with what else a write must know.
     async fn judged(&self, id: &SecretId, state: State, mark: &Mark, keys: &[RecordKey; 2]) -> Result<State> {
         let legacy = self.config.application(id.application())?.legacy;
         if !state.is_older_than(mark, legacy)? {
-            return self.with_tail(id, state).await;
+            return self.completed(id, state, legacy).await;
         }
         // The two records may be of different moments. Read in this order, a delete in between cannot look like a rollback.
         let [current, last] = keys;
         let current = self.records.load(current, Consistency::Strong).await?;
         let state = State::new(current, self.records.load(last, Consistency::Strong).await?);
-        if state.is_older_than(mark, legacy)? { Err(rollback_detected()) } else { self.with_tail(id, state).await }
+        if state.is_older_than(mark, legacy)? {
+            return Err(rollback_detected());
+        }
+        self.completed(id, state, legacy).await
     }
 
     /// The state as it is now, if nothing but the wraps of the current record has changed since.
@@ -175,10 +199,9 @@ impl Inner {
         (is_rewrapped && then.last_unchanged() == now.last_unchanged()).then_some(now)
     }
 
-    /// Looks for the history's highest number where it decides the next one: under a format-0 record that is to be numbered.
-    async fn with_tail(&self, id: &SecretId, mut state: State) -> Result<State> {
-        let is_numbered = self.config.application(id.application())?.legacy != Legacy::ReadWrite;
-        if is_numbered && state.current_version()? == Some(SecretVersion::UNVERSIONED) {
+    /// With the history's highest number where that decides the next one.
+    async fn completed(&self, id: &SecretId, mut state: State, legacy: Legacy) -> Result<State> {
+        if state.needs_tail(legacy)? {
             state.tail = self.history_tail(id).await?;
         }
         Ok(state)

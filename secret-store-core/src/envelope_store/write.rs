@@ -31,11 +31,12 @@ struct Outgoing {
 
 impl Inner {
     pub(super) async fn put(&self, id: &SecretId, value: &SecretValue, options: &PutOptions) -> Result<SecretInfo> {
-        let draft = self.draft(id, value, options)?;
+        let token = options.idempotency_token.as_deref();
+        let draft = self.draft(id, value, options.master_key_id.as_ref(), &options.metadata, token)?;
         let mut retry = Retry::new();
         loop {
             let (state, trusted) = self.state_for_put(id).await?;
-            if let Some(token) = options.idempotency_token.as_deref()
+            if let Some(token) = token
                 && let Some(info) = self.find_token(id, token, &state).await?
             {
                 return Ok(info);
@@ -347,7 +348,7 @@ impl Outgoing {
 /// Refuses to store what was protected under a key that was replaced since (nothing is written under it any more), or below a
 /// floor that was raised since.
 fn check_admitted(protected: &ProtectedSecret, trusted: &Trusted) -> Result<()> {
-    if protected.format()? == Format::Zero {
+    if protected.format() == Format::Zero {
         check_floor(trusted.floor)?;
     }
     let ids = protected.all_wraps().map(WrappedKey::master_key_id);

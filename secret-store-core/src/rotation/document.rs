@@ -58,14 +58,14 @@ impl Work for DocumentRotation {
         let is_marked = record.bytes(REENCRYPTED).is_some_and(|id| **id == *self.id.as_bytes());
         // Format 0 has no room for a mark: the closing pass, which is whole, sees to it.
         let is_left_for_later =
-            pass == PassKind::Early && protected.format().is_ok_and(|format| format == Format::Zero);
+            pass == PassKind::Early && protected.format() == Format::Zero;
         if is_marked || is_left_for_later { Judgement::Terminal } else { Judgement::Original }
     }
 
     async fn change(&self, inner: &Inner, place: &Place, stored: &Stored) -> Result<Vec<Write>> {
         let protected = readable(inner, place, &stored.record)?;
         let mut record = inner.resealed(&protected, &stored.record).await?;
-        if protected.format()? == Format::One {
+        if protected.format() == Format::One {
             record.set(REENCRYPTED, Value::from(self.id.as_bytes()));
         }
         record.check_size(inner.records.limits().record_bytes)?;

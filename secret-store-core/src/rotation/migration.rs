@@ -60,7 +60,7 @@ impl Work for Migration {
 
     fn judge(&self, inner: &Inner, place: &Place, record: &Record, _: PassKind) -> Judgement {
         judged(inner, place, record, |protected| {
-            let is_original = protected.format()? == Format::Zero;
+            let is_original = protected.format() == Format::Zero;
             if is_original {
                 place.id.check_writable()?;
             }
@@ -115,7 +115,7 @@ impl Work for RevertedMigration {
 
     /// Earlier versions stay as they are: the original reads none.
     fn judge(&self, inner: &Inner, place: &Place, record: &Record, _: PassKind) -> Judgement {
-        judged(inner, place, record, |protected| Ok(place.version.is_none() && protected.format()? == Format::One))
+        judged(inner, place, record, |protected| Ok(place.version.is_none() && protected.format() == Format::One))
     }
 
     async fn change(&self, inner: &Inner, place: &Place, stored: &Stored) -> Result<Vec<Write>> {

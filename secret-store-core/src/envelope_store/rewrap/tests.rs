@@ -8,6 +8,7 @@ use super::*;
 use crate::context::ValueAad;
 use crate::crypto::Aes256Gcm;
 use crate::envelope::format;
+use crate::envelope::view::Iv;
 use crate::error::{Error, ErrorKind};
 use crate::id::SecretVersion;
 use crate::key::{DocumentKey, GeneratedKey};
@@ -113,7 +114,8 @@ fn record(keys: &Keys, masters: &[&str]) -> Record {
     let (value, nonce) = format::seal::<Aes256Gcm>(document_key(), &aad, b"value").expect("seals");
     let first = wraps.remove(0);
     let further = Wraps::new(first.master_key_id(), wraps).expect("valid");
-    let protected = ProtectedSecret::new(secret(), version(), first, &nonce, value, None, None).with_wraps(further);
+    let mut protected = ProtectedSecret::new(secret(), version(), first, Iv::One(nonce), value, None, None);
+    protected.wraps = further;
     protected.to_record().with("Later", Value::from(1))
 }
 
@@ -263,8 +265,8 @@ fn format_0_is_moved_under_its_own_context() {
     let wrapped = keys.wrap(A, &document_key, &legacy);
     for number in [0, 5] {
         let number = SecretVersion::from_stored(number);
-        let old =
-            ProtectedSecret::new(secret(), number, wrapped.clone(), &[1; 16], vec![2; 16], None, None).to_record();
+        let (iv, value) = (Iv::Zero([1; 16]), vec![2; 16].into());
+        let old = ProtectedSecret::new(secret(), number, wrapped.clone(), iv, value, None, None).to_record();
         let new = rewrap(&keys, &old, A, B).expect("rewrapped").expect("moved");
         same_but_for_wraps(&old, &new);
         assert_eq!(new.len(), old.len());
