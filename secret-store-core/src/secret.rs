@@ -206,12 +206,8 @@ impl From<&secrecy::SecretString> for SecretValue {
 ///
 /// A secret that a cache keeps is shared with it, so that a cached read copies nothing; the value is wiped when the last of
 /// both is dropped.
-pub struct Secret(Content);
-
-enum Content {
-    Own(Parts),
-    Shared(Arc<Parts>),
-}
+// Shared from the start: handing it on moves a pointer, and keeping it costs nothing more.
+pub struct Secret(Arc<Parts>);
 
 struct Parts {
     value: SecretValue,
@@ -222,20 +218,13 @@ impl Secret {
     /// A value with its information; for implementors of [`SecretStore`](crate::SecretStore).
     #[must_use]
     pub fn new(value: SecretValue, info: SecretInfo) -> Self {
-        Self(Content::Own(Parts { value, info }))
-    }
-
-    fn parts(&self) -> &Parts {
-        match &self.0 {
-            Content::Own(parts) => parts,
-            Content::Shared(parts) => parts,
-        }
+        Self(Arc::new(Parts { value, info }))
     }
 
     /// The bytes.
     #[must_use]
     pub fn expose_secret(&self) -> &[u8] {
-        self.parts().value.expose_secret()
+        self.0.value.expose_secret()
     }
 
     /// The value as text.
@@ -244,7 +233,7 @@ impl Secret {
     ///
     /// As [`SecretValue::text`].
     pub fn text(&self) -> Result<&str> {
-        self.parts().value.text().map_err(|error| error.with_secret(self.id()))
+        self.0.value.text().map_err(|error| error.with_secret(self.id()))
     }
 
     /// The value read as JSON.
@@ -253,13 +242,13 @@ impl Secret {
     ///
     /// As [`SecretValue::json`].
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        self.parts().value.json().map_err(|error| error.with_secret(self.id()))
+        self.0.value.json().map_err(|error| error.with_secret(self.id()))
     }
 
     /// What is known about it.
     #[must_use]
     pub fn info(&self) -> &SecretInfo {
-        &self.parts().info
+        &self.0.info
     }
 
     /// Its full name.
@@ -271,18 +260,13 @@ impl Secret {
     /// The value alone: moved out, or copied where a cache shares it.
     #[must_use]
     pub fn into_value(self) -> SecretValue {
-        match self.0 {
-            Content::Own(parts) => parts.value,
-            Content::Shared(parts) => {
-                Arc::try_unwrap(parts).map_or_else(|shared| shared.value.expose_secret().into(), |own| own.value)
-            }
-        }
+        Arc::try_unwrap(self.0).map_or_else(|shared| shared.value.expose_secret().into(), |own| own.value)
     }
 }
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Parts { value, info } = self.parts();
+        let Parts { value, info } = &*self.0;
         f.debug_struct("Secret").field("value", value).field("info", info).finish()
     }
 }
@@ -303,16 +287,13 @@ impl SharedSecret {
 
 impl From<Secret> for SharedSecret {
     fn from(secret: Secret) -> Self {
-        Self(match secret.0 {
-            Content::Own(parts) => Arc::new(parts),
-            Content::Shared(parts) => parts,
-        })
+        Self(secret.0)
     }
 }
 
 impl From<SharedSecret> for Secret {
     fn from(shared: SharedSecret) -> Self {
-        Self(Content::Shared(shared.0))
+        Self(shared.0)
     }
 }
 

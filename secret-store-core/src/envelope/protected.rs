@@ -33,19 +33,23 @@ use attribute::*;
 /// What [`EnvelopeStore::protect`](crate::EnvelopeStore::protect) makes, `save` stores and `unprotect` opens. It holds no
 /// plaintext and may be kept anywhere.
 #[derive(Clone, Debug)]
-pub struct ProtectedSecret {
+pub struct ProtectedSecret(Box<Parts>);
+
+/// Boxed, so that handing a protected secret on moves a pointer.
+#[derive(Clone, Debug)]
+struct Parts {
     id: SecretId,
     version: SecretVersion,
     wrapped_key: WrappedKey,
     /// The same document key under other master keys.
-    pub(crate) wraps: Option<Arc<Wraps>>,
+    wraps: Option<Arc<Wraps>>,
     iv: Iv,
     value: Arc<[u8]>,
     /// Milliseconds since 1970-01-01T00:00:00Z.
     created_at: Option<u64>,
     metadata: Option<Arc<[u8]>>,
     /// What `protect` found, and `save` insists on.
-    pub(crate) reservation: Option<Arc<Reservation>>,
+    reservation: Option<Reservation>,
 }
 
 /// The state of a secret that a new version was made for.
@@ -75,17 +79,27 @@ impl ProtectedSecret {
         created_at: Option<SystemTime>,
         metadata: Option<&[u8]>,
     ) -> Self {
-        Self {
-            id,
-            version,
-            wrapped_key,
-            wraps: None,
-            iv,
-            value,
-            created_at: created_at.map(milliseconds),
-            metadata: metadata.map(Into::into),
-            reservation: None,
-        }
+        let created_at = created_at.map(milliseconds);
+        let metadata = metadata.map(Into::into);
+        let (wraps, reservation) = (None, None);
+        Self(Box::new(Parts { id, version, wrapped_key, wraps, iv, value, created_at, metadata, reservation }))
+    }
+
+    /// With further wraps of its document key.
+    pub(crate) fn with_wraps(mut self, wraps: Option<Arc<Wraps>>) -> Self {
+        self.0.wraps = wraps;
+        self
+    }
+
+    /// With the state that it was made for.
+    pub(crate) fn with_reservation(mut self, reservation: Option<Reservation>) -> Self {
+        self.0.reservation = reservation;
+        self
+    }
+
+    /// The state that it was made for, if it was made here.
+    pub(crate) fn reservation(&self) -> Option<&Reservation> {
+        self.0.reservation.as_ref()
     }
 
     /// Reads a record that was found under a secret's name. Attributes this release does not know are left alone.
@@ -97,7 +111,7 @@ impl ProtectedSecret {
     pub fn from_record(id: &SecretId, record: &Record) -> Result<Self> {
         let found = View::parse(id, record)?;
         let wraps = found.wraps.map(|wraps| Wraps::parse(&found.master_key_id, Arc::clone(wraps))).transpose()?;
-        Ok(Self {
+        Ok(Self(Box::new(Parts {
             id: id.clone(),
             version: found.version,
             wrapped_key: WrappedKey::new(found.master_key_id, Arc::clone(found.document_key)),
@@ -107,7 +121,7 @@ impl ProtectedSecret {
             created_at: found.created_at,
             metadata: found.metadata.cloned(),
             reservation: None,
-        })
+        })))
     }
 
     /// Reads the current record of a secret. In format 0 it carries no number: nothing would authenticate one, and a forged one
@@ -119,30 +133,30 @@ impl ProtectedSecret {
 
     /// Whether it is an earlier version in format 0: those get a number when they move to the history.
     pub(crate) fn is_numbered_format_0(&self) -> Result<bool> {
-        Ok(self.format() == Format::Zero && self.version != SecretVersion::UNVERSIONED)
+        Ok(self.format() == Format::Zero && self.0.version != SecretVersion::UNVERSIONED)
     }
 
     /// The record to store. In format 0 without a number these are exactly the original's six attributes.
     #[must_use]
     pub fn to_record(&self) -> Record {
         // In the order of the names, so that each is appended.
-        let mut record = Record::with_capacity(9 + usize::from(self.wraps.is_some()));
-        record.set(APPLICATION_NAME, Value::Text(Arc::clone(self.id.application().as_shared())));
-        if let Some(created_at) = self.created_at {
+        let mut record = Record::with_capacity(9 + usize::from(self.0.wraps.is_some()));
+        record.set(APPLICATION_NAME, Value::Text(Arc::clone(self.0.id.application().as_shared())));
+        if let Some(created_at) = self.0.created_at {
             record.set(CREATED_AT, Value::Number(created_at));
         }
-        record.set(INITIALISATION_VECTOR, Value::Bytes(self.iv.as_bytes().into()));
-        record.set(MASTER_KEY_ID, Value::Text(Arc::clone(self.wrapped_key.master_key_id().as_shared())));
-        if let Some(metadata) = &self.metadata {
+        record.set(INITIALISATION_VECTOR, Value::Bytes(self.0.iv.as_bytes().into()));
+        record.set(MASTER_KEY_ID, Value::Text(Arc::clone(self.0.wrapped_key.master_key_id().as_shared())));
+        if let Some(metadata) = &self.0.metadata {
             record.set(METADATA, Value::Bytes(Arc::clone(metadata)));
         }
-        record.set(PROTECTED_DOCUMENT_KEY, Value::Bytes(Arc::clone(self.wrapped_key.as_shared())));
-        record.set(PROTECTED_SECRET_VALUE, Value::Bytes(Arc::clone(&self.value)));
-        record.set(SECRET_NAME, Value::Text(Arc::clone(self.id.name().as_shared())));
-        if self.version != SecretVersion::UNVERSIONED {
-            record.set(VERSION, Value::Number(self.version.get()));
+        record.set(PROTECTED_DOCUMENT_KEY, Value::Bytes(Arc::clone(self.0.wrapped_key.as_shared())));
+        record.set(PROTECTED_SECRET_VALUE, Value::Bytes(Arc::clone(&self.0.value)));
+        record.set(SECRET_NAME, Value::Text(Arc::clone(self.0.id.name().as_shared())));
+        if self.0.version != SecretVersion::UNVERSIONED {
+            record.set(VERSION, Value::Number(self.0.version.get()));
         }
-        if let Some(wraps) = &self.wraps {
+        if let Some(wraps) = &self.0.wraps {
             record.set(WRAPS, Value::Bytes(Arc::clone(wraps.encoded())));
         }
         record
@@ -156,50 +170,50 @@ impl ProtectedSecret {
             .chain([PROTECTED_DOCUMENT_KEY, PROTECTED_SECRET_VALUE])
             .map(str::len)
             .sum();
-        bytes += self.id.application().as_str().len() + self.id.name().as_str().len();
-        bytes += self.wrapped_key.master_key_id().as_str().len() + self.wrapped_key.as_bytes().len();
-        bytes += self.iv.as_bytes().len() + self.value.len();
-        bytes += self.metadata.as_ref().map_or(0, |metadata| METADATA.len() + metadata.len());
-        bytes += self.wraps.as_ref().map_or(0, |wraps| WRAPS.len() + wraps.encoded().len());
-        bytes += self.created_at.map_or(0, |_| number(CREATED_AT));
-        bytes + if self.version == SecretVersion::UNVERSIONED { 0 } else { number(VERSION) }
+        bytes += self.0.id.application().as_str().len() + self.0.id.name().as_str().len();
+        bytes += self.0.wrapped_key.master_key_id().as_str().len() + self.0.wrapped_key.as_bytes().len();
+        bytes += self.0.iv.as_bytes().len() + self.0.value.len();
+        bytes += self.0.metadata.as_ref().map_or(0, |metadata| METADATA.len() + metadata.len());
+        bytes += self.0.wraps.as_ref().map_or(0, |wraps| WRAPS.len() + wraps.encoded().len());
+        bytes += self.0.created_at.map_or(0, |_| number(CREATED_AT));
+        bytes + if self.0.version == SecretVersion::UNVERSIONED { 0 } else { number(VERSION) }
     }
 
     /// The secret's full name.
     #[must_use]
     pub fn id(&self) -> &SecretId {
-        &self.id
+        &self.0.id
     }
 
     /// The number of this value.
     #[must_use]
     pub fn version(&self) -> SecretVersion {
-        self.version
+        self.0.version
     }
 
     /// The wrapped document key and the master key it names.
     #[must_use]
     pub fn wrapped_key(&self) -> &WrappedKey {
-        &self.wrapped_key
+        &self.0.wrapped_key
     }
 
     /// The same document key wrapped under further master keys, by ascending id; empty where there is none.
     #[must_use]
     pub fn further_wraps(&self) -> &[WrappedKey] {
-        self.wraps.as_ref().map_or(&[], |wraps| wraps.keys())
+        self.0.wraps.as_ref().map_or(&[], |wraps| wraps.keys())
     }
 
     /// Every wrap of the document key, the first one first.
     pub(crate) fn all_wraps(&self) -> impl Iterator<Item = &WrappedKey> + Clone {
-        std::iter::once(&self.wrapped_key).chain(self.further_wraps())
+        std::iter::once(&self.0.wrapped_key).chain(self.further_wraps())
     }
 
     pub(crate) fn sealed(&self) -> Result<Sealed<'_>> {
-        Sealed::parse(&self.iv, &self.value)
+        Sealed::parse(&self.0.iv, &self.0.value)
     }
 
     pub(crate) fn encoded_metadata(&self) -> Option<&[u8]> {
-        self.metadata.as_deref()
+        self.0.metadata.as_deref()
     }
 
     pub(crate) fn idempotency_token(&self) -> Result<Option<String>> {
@@ -207,26 +221,26 @@ impl ProtectedSecret {
     }
 
     fn decoded_metadata(&self) -> Result<(Metadata, Option<String>)> {
-        self.metadata.as_deref().map_or_else(|| Ok((Metadata::new(), None)), metadata::decode)
+        self.0.metadata.as_deref().map_or_else(|| Ok((Metadata::new(), None)), metadata::decode)
     }
 
     /// What a listing says of it.
     pub(crate) fn info(&self, revision: Revision) -> Result<SecretInfo> {
         Ok(SecretInfo {
-            id: self.id.clone(),
-            version: self.version,
+            id: self.0.id.clone(),
+            version: self.0.version,
             revision,
-            master_key_id: self.wrapped_key.master_key_id().clone(),
+            master_key_id: self.0.wrapped_key.master_key_id().clone(),
             also_wrapped_with: self.further_wraps().iter().map(|wrap| wrap.master_key_id().clone()).collect(),
             format: self.format(),
-            created_at: self.created_at.and_then(time_of_day),
+            created_at: self.0.created_at.and_then(time_of_day),
             metadata: self.decoded_metadata()?.0,
         })
     }
 
     /// By the size of the initialisation vector, also where the value itself is of a later release.
     pub(crate) fn format(&self) -> Format {
-        self.iv.format()
+        self.0.iv.format()
     }
 }
 
@@ -261,15 +275,15 @@ mod tests {
             (version, Some(UNIX_EPOCH + Duration::from_secs(1_700_000_000)), None),
             (version, Some(UNIX_EPOCH), Some(&[2; 20][..])),
         ] {
-            let mut protected =
+            let protected =
                 ProtectedSecret::new(id.clone(), version, wrapped.clone(), Iv::One([3; 12]), vec![4; 99].into(), created_at, metadata);
             assert_eq!(protected.record_bytes(), protected.to_record().size());
             let further = vec![WrappedKey::new(MasterKeyId::new("second").expect("valid"), vec![5; 70])];
             let wraps = Wraps::new(wrapped.master_key_id(), further).expect("valid");
             let one = protected.record_bytes();
-            protected.wraps = wraps;
-            assert_eq!(protected.record_bytes(), protected.to_record().size());
-            assert!(protected.record_bytes() > one + 70);
+            let several = protected.with_wraps(wraps);
+            assert_eq!(several.record_bytes(), several.to_record().size());
+            assert!(several.record_bytes() > one + 70);
         }
     }
 }

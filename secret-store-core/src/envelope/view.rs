@@ -62,6 +62,7 @@ impl<'a> View<'a> {
     ///
     /// [`Integrity`](crate::ErrorKind::Integrity), as [`ProtectedSecret::from_record`](super::protected::ProtectedSecret::from_record)
     /// says. What `wraps` holds is not looked at.
+    #[inline]
     pub(crate) fn parse(id: &SecretId, record: &'a Record) -> Result<Self> {
         let found = Attributes::of(record);
         let named = **text(found.application_name)? == *id.application().as_str()
@@ -87,6 +88,7 @@ impl<'a> View<'a> {
     }
 
     /// What a read answers beside the value, where there are no further wraps.
+    #[inline]
     pub(crate) fn info(self, id: &SecretId, revision: Revision) -> Result<SecretInfo> {
         let mut info = SecretInfo::new(id.clone(), self.version, revision, self.master_key_id);
         info.format = self.iv.format();
@@ -97,6 +99,7 @@ impl<'a> View<'a> {
         Ok(info)
     }
 
+    #[inline]
     pub(crate) fn sealed(&self) -> Result<Sealed<'_>> {
         Sealed::parse(&self.iv, self.value)
     }

@@ -138,6 +138,7 @@ impl Inner {
     }
 
     /// Opens a value with what the cache has of one wrap.
+    #[inline]
     fn ready(&self, wrapped: &WrappedKey, sealed: &Sealed<'_>, aad: &ValueAad) -> Option<Opened> {
         let key = KeyRef::new(wrapped, key_context_bytes(sealed, aad));
         self.cache.open_ready(&key, |cipher| cipher.open(sealed, aad))
@@ -168,6 +169,7 @@ impl Inner {
     }
 
     /// Everything that is checked without a key.
+    #[inline]
     fn checked<'a>(&'a self, protected: &'a ProtectedSecret) -> Result<(Applied<'a>, Sealed<'a>, ValueAad)> {
         let id = protected.id();
         let sealed = protected.sealed()?;

@@ -27,8 +27,8 @@ impl Inner {
         let record = protected.to_record();
         let rewrapped = rewrap_record(&*self.keys, &self.config.store_id, id, &record, from, to).await?;
         let Some(record) = rewrapped else { return Ok(None) };
-        let mut rewrapped = ProtectedSecret::from_record(id, &record)?;
-        rewrapped.reservation.clone_from(&protected.reservation);
+        let rewrapped = ProtectedSecret::from_record(id, &record)?;
+        let rewrapped = rewrapped.with_reservation(protected.reservation().cloned());
         Ok(Some(rewrapped))
     }
 

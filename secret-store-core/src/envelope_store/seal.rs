@@ -66,9 +66,8 @@ impl Inner {
     ) -> Result<ProtectedSecret> {
         let draft = self.draft(id, value, options.master_key_id.as_ref(), &options.metadata, None)?;
         let (state, trusted) = self.state_for_put(id).await?;
-        let mut protected = self.seal(&draft, &state, &trusted).await?;
-        protected.reservation = Some(Arc::new(Reservation::from(state)));
-        Ok(protected)
+        let protected = self.seal(&draft, &state, &trusted).await?;
+        Ok(protected.with_reservation(Some(Reservation::from(state))))
     }
 
     /// Checks what a caller wants stored.
@@ -155,8 +154,8 @@ impl Inner {
         let aad = ValueAad::of_document_key(context, metadata);
         let (value, nonce) = format::seal::<Aes256Gcm>(generated.document_key, &aad, draft.value.expose_secret())?;
         let iv = Iv::One(nonce);
-        let mut protected = ProtectedSecret::new(id, version, generated.wrapped, iv, value, Some(now), metadata);
-        protected.wraps = wraps;
+        let protected = ProtectedSecret::new(id, version, generated.wrapped, iv, value, Some(now), metadata);
+        let protected = protected.with_wraps(wraps);
         self.check_record_bytes(&protected)?;
         Ok(protected)
     }

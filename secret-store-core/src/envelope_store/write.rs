@@ -53,7 +53,7 @@ impl Inner {
 
     pub(super) async fn save(&self, protected: &ProtectedSecret) -> Result<SecretInfo> {
         self.check_savable(protected)?;
-        let mut reserved = protected.reservation.as_deref().map(State::from);
+        let mut reserved = protected.reservation().map(State::from);
         let mut retry = Retry::new();
         loop {
             let (state, trusted) = match &reserved {

@@ -114,8 +114,8 @@ fn record(keys: &Keys, masters: &[&str]) -> Record {
     let (value, nonce) = format::seal::<Aes256Gcm>(document_key(), &aad, b"value").expect("seals");
     let first = wraps.remove(0);
     let further = Wraps::new(first.master_key_id(), wraps).expect("valid");
-    let mut protected = ProtectedSecret::new(secret(), version(), first, Iv::One(nonce), value, None, None);
-    protected.wraps = further;
+    let protected = ProtectedSecret::new(secret(), version(), first, Iv::One(nonce), value, None, None);
+    let protected = protected.with_wraps(further);
     protected.to_record().with("Later", Value::from(1))
 }
 
