@@ -275,8 +275,15 @@ mod tests {
             (version, Some(UNIX_EPOCH + Duration::from_secs(1_700_000_000)), None),
             (version, Some(UNIX_EPOCH), Some(&[2; 20][..])),
         ] {
-            let protected =
-                ProtectedSecret::new(id.clone(), version, wrapped.clone(), Iv::One([3; 12]), vec![4; 99].into(), created_at, metadata);
+            let protected = ProtectedSecret::new(
+                id.clone(),
+                version,
+                wrapped.clone(),
+                Iv::One([3; 12]),
+                vec![4; 99].into(),
+                created_at,
+                metadata,
+            );
             assert_eq!(protected.record_bytes(), protected.to_record().size());
             let further = vec![WrappedKey::new(MasterKeyId::new("second").expect("valid"), vec![5; 70])];
             let wraps = Wraps::new(wrapped.master_key_id(), further).expect("valid");

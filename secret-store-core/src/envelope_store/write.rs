@@ -1,6 +1,7 @@
 //! Puts, saves and deletes: one commit each, conditioned on the state they were made for.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use super::config::{HistoryRetention, Legacy};
 use super::retry::Retry;
@@ -26,7 +27,7 @@ const TOKEN_WINDOW: usize = 32;
 /// The record that a write moves to the history, and under which number.
 struct Outgoing {
     version: SecretVersion,
-    record: Record,
+    record: Arc<Record>,
 }
 
 impl Inner {
@@ -335,13 +336,16 @@ impl Outgoing {
     /// A format-0 record gets its number now.
     fn new(stored: &Stored, version: SecretVersion) -> Self {
         use crate::envelope::protected::attribute::VERSION;
-        let mut record = (*stored.record).clone();
-        record.set(VERSION, Value::Number(version.get()));
-        Self { version, record }
+        let number = Value::Number(version.get());
+        if stored.record.get(VERSION) == Some(&number) {
+            return Self { version, record: Arc::clone(&stored.record) };
+        }
+        let record = Record::clone(&stored.record).with(VERSION, number);
+        Self { version, record: Arc::new(record) }
     }
 
     fn write(&self, id: &SecretId) -> Write {
-        Write::put(layout::outgoing(id, self.version), self.record.clone(), Precondition::Absent)
+        Write::put(layout::outgoing(id, self.version), Arc::clone(&self.record), Precondition::Absent)
     }
 }
 

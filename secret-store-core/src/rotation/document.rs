@@ -57,8 +57,7 @@ impl Work for DocumentRotation {
         };
         let is_marked = record.bytes(REENCRYPTED).is_some_and(|id| **id == *self.id.as_bytes());
         // Format 0 has no room for a mark: the closing pass, which is whole, sees to it.
-        let is_left_for_later =
-            pass == PassKind::Early && protected.format() == Format::Zero;
+        let is_left_for_later = pass == PassKind::Early && protected.format() == Format::Zero;
         if is_marked || is_left_for_later { Judgement::Terminal } else { Judgement::Original }
     }
 

@@ -23,6 +23,7 @@ pub(super) fn take(bytes: usize) -> Vec<u8> {
     // While a thread ends it keeps none any more.
     let kept = KEPT.try_with(|slots| slots.get(slot).map(Cell::take)).ok().flatten();
     let mut buffer = kept.filter(|kept| kept.len() == size).unwrap_or_else(|| zeroed(size));
+    debug_assert!(buffer.iter().all(|byte| *byte == 0), "it was wiped before it was kept");
     buffer.truncate(bytes);
     buffer
 }
