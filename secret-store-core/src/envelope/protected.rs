@@ -208,6 +208,21 @@ impl ProtectedSecret {
         std::iter::once(&self.0.wrapped_key).chain(self.further_wraps())
     }
 
+    /// Its record as a read sees it.
+    #[inline]
+    pub(crate) fn view(&self) -> View<'_> {
+        View {
+            version: self.0.version,
+            master_key_id: self.0.wrapped_key.master_key_id().clone(),
+            document_key: self.0.wrapped_key.as_shared(),
+            wraps: self.0.wraps.as_ref().map(|wraps| wraps.encoded()),
+            iv: self.0.iv,
+            value: &self.0.value,
+            created_at: self.0.created_at,
+            metadata: self.0.metadata.as_ref(),
+        }
+    }
+
     pub(crate) fn sealed(&self) -> Result<Sealed<'_>> {
         Sealed::parse(&self.0.iv, &self.0.value)
     }

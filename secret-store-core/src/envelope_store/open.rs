@@ -21,11 +21,18 @@ use crate::persistence::{Revision, Stored};
 use crate::secret::{Secret, SecretValue};
 
 impl Inner {
-    /// The usual read: one wrap, whose key is ready, around a value of format 1 that is no older than it may be. It makes the checks of
-    /// [`open`](Self::open), and nothing but the answer. `None` leaves to that whatever is otherwise, and how to say so.
+    /// The usual read, of a record that is no older than it may be; as [`open_viewed`](Self::open_viewed).
     pub(super) fn open_at_once(&self, id: &SecretId, stored: &Stored, lowest: SecretVersion) -> Option<Result<Secret>> {
         let found = View::parse(id, &stored.record).ok()?;
-        if found.version < lowest || found.iv.format() != Format::One || found.wraps.is_some() {
+        if found.version < lowest { None } else { self.open_viewed(id, found, &stored.revision) }
+    }
+
+    /// Opens what is around most values: format 1 under one wrap, whose key is ready. It makes the checks of
+    /// [`open_admitted`](Self::open_admitted), and nothing but the answer. `None` leaves to that whatever is otherwise, and how to
+    /// say so.
+    #[inline]
+    fn open_viewed(&self, id: &SecretId, found: View<'_>, revision: &Revision) -> Option<Result<Secret>> {
+        if found.iv.format() != Format::One || found.wraps.is_some() {
             return None;
         }
         let sealed = found.sealed().ok()?;
@@ -39,7 +46,7 @@ impl Inner {
             Opened::Tried(value) => value,
             Opened::NoKey(error) => Err(error),
         };
-        let secret = |value| Ok(Secret::new(value, found.info(id, stored.revision.clone())?));
+        let secret = |value| Ok(Secret::new(value, found.info(id, revision.clone())?));
         Some(value.and_then(secret))
     }
 
@@ -59,6 +66,9 @@ impl Inner {
 
     /// Opens a secret that was kept elsewhere: nothing is read, and the floor is what this process knows of it.
     pub(super) async fn unprotect(&self, protected: &ProtectedSecret, revision: Revision) -> Result<Secret> {
+        if let Some(answer) = self.open_viewed(protected.id(), protected.view(), &revision) {
+            return answer;
+        }
         if protected.format() == Format::Zero {
             self.config.application(protected.id().application())?.check_format(Format::Zero)?;
             self.check_seen_floor(protected.id().application())?;

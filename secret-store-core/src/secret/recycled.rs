@@ -45,8 +45,8 @@ fn place(bytes: usize) -> (usize, usize) {
     let step = octave - 4;
     let size = ((bytes + (1 << step) - 1) >> step) << step;
     let slot = match size {
-        0..=SMALL_BYTES => ((size >> step) + octave as usize * 8) % SMALL_SLOTS,
-        ..=MAX_BYTES => SMALL_SLOTS,
+        _ if size <= SMALL_BYTES => ((size >> step) + octave as usize * 8) % SMALL_SLOTS,
+        _ if size <= MAX_BYTES => SMALL_SLOTS,
         _ => usize::MAX,
     };
     (size, slot)
