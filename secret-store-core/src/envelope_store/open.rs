@@ -6,15 +6,22 @@ use crate::context::{EncryptionContext, ValueAad};
 use crate::envelope::protected::ProtectedSecret;
 use crate::envelope::{Format, ReadyCipher, Sealed};
 use crate::error::Result;
+use crate::observe::{self, Cache, Lookup};
 use crate::persistence::Revision;
 use crate::secret::{Secret, SecretValue};
 
 impl Inner {
     pub(super) async fn open(&self, protected: &ProtectedSecret, revision: Revision) -> Result<Secret> {
         let value = match self.open_ready(protected)? {
-            Some(value) => value,
-            // Boxed, so that the future of a hit is not as large as that of a miss, and moves as little.
-            None => Box::pin(self.open_wrapped(protected)).await?,
+            Some(value) => {
+                observe::cache(Cache::DocumentKeys, Lookup::Hit);
+                value
+            }
+            None => {
+                observe::cache(Cache::DocumentKeys, Lookup::Miss);
+                // Boxed, so that the future of a hit is not as large as that of a miss, and moves as little.
+                Box::pin(self.open_wrapped(protected)).await?
+            }
         };
         Ok(Secret::new(value, protected.info(revision)?))
     }

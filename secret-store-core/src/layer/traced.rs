@@ -1,0 +1,12 @@
+//! Spans and metrics of every operation: what was done, how it ended, how long it took. Never a value.
+
+mod keys;
+#[cfg(feature = "metrics")]
+mod metrics;
+mod operation;
+mod records;
+mod store;
+
+pub use keys::TracedKeys;
+pub use records::TracedRecords;
+pub use store::TracedStore;

@@ -1,0 +1,147 @@
+//! What is measured, under which names and labels.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use futures::executor::block_on;
+use metrics::{
+    Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+};
+use secret_store_core::{EnvelopeStore, SecretStoreExt, TracedRecords, TracedStore};
+use secret_store_memory::MemoryPersistence;
+
+use super::{Contended, VALUE, application, id, keys};
+
+/// Sums by name and labels.
+#[derive(Clone, Debug, Default)]
+struct Sums(Arc<Mutex<BTreeMap<String, f64>>>);
+
+struct One(Sums, String);
+
+impl One {
+    fn add(&self, value: f64) {
+        *self.0.0.lock().expect("no panic under this lock").entry(self.1.clone()).or_default() += value;
+    }
+}
+
+impl CounterFn for One {
+    fn increment(&self, value: u64) {
+        self.add(f64::from(u32::try_from(value).expect("small")));
+    }
+
+    fn absolute(&self, _: u64) {
+        panic!("counters are incremented");
+    }
+}
+
+impl HistogramFn for One {
+    fn record(&self, value: f64) {
+        self.add(value);
+    }
+}
+
+impl Sums {
+    fn one(&self, key: &Key) -> Arc<One> {
+        let labels: Vec<_> = key.labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
+        Arc::new(One(self.clone(), format!("{} {}", key.name(), labels.join(" "))))
+    }
+
+    fn take(&self) -> BTreeMap<String, f64> {
+        std::mem::take(&mut *self.0.lock().expect("no panic under this lock"))
+    }
+}
+
+impl Recorder for Sums {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::from_arc(self.one(key))
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        panic!("there are no gauges")
+    }
+
+    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::from_arc(self.one(key))
+    }
+}
+
+fn measured() -> TracedStore {
+    let records = TracedRecords::new(Arc::new(Contended(MemoryPersistence::new(), 1.into())), "r").with_metrics();
+    let store = EnvelopeStore::builder(Arc::new(keys()), Arc::new(records));
+    TracedStore::new(Arc::new(store.store_id("prod").master_key("main").build().expect("valid")), "s").with_metrics()
+}
+
+#[test]
+fn every_metric_is_as_documented() {
+    let sums = Sums::default();
+    metrics::with_local_recorder(&sums, || {
+        let store = measured();
+        block_on(store.put(&id("Db"), VALUE.into())).expect("the second try");
+        block_on(store.get(&id("Db"))).expect("opens");
+        block_on(store.get(&id("Db"))).expect("opens");
+        block_on(store.get(&id("None"))).expect_err("absent");
+    });
+    let mut taken = sums.take();
+    let durations: Vec<_> = taken.keys().filter(|name| name.contains("duration_seconds")).cloned().collect();
+    assert_eq!(
+        durations,
+        [
+            "secret_store_operation_duration_seconds layer=records backend=r operation=commit",
+            "secret_store_operation_duration_seconds layer=records backend=r operation=load",
+            "secret_store_operation_duration_seconds layer=records backend=r operation=load_many",
+            "secret_store_operation_duration_seconds layer=store backend=s operation=get",
+            "secret_store_operation_duration_seconds layer=store backend=s operation=put",
+        ]
+    );
+    taken.retain(|name, _| !name.contains("duration_seconds"));
+    let expected = [
+        ("secret_store_cache_lookups_total backend=s cache=document_keys result=hit", 1.0),
+        ("secret_store_cache_lookups_total backend=s cache=document_keys result=miss", 1.0),
+        ("secret_store_consumed_capacity_units layer=records backend=r operation=commit", 4.0),
+        ("secret_store_consumed_capacity_units layer=records backend=r operation=load", 1.5),
+        ("secret_store_consumed_capacity_units layer=records backend=r operation=load_many", 2.0),
+        ("secret_store_consumed_capacity_units layer=store backend=s operation=get", 1.5),
+        ("secret_store_consumed_capacity_units layer=store backend=s operation=put", 6.0),
+        ("secret_store_operations_total layer=records backend=r operation=commit outcome=contention", 1.0),
+        ("secret_store_operations_total layer=records backend=r operation=commit outcome=ok", 1.0),
+        ("secret_store_operations_total layer=records backend=r operation=load outcome=ok", 3.0),
+        ("secret_store_operations_total layer=records backend=r operation=load_many outcome=ok", 2.0),
+        ("secret_store_operations_total layer=store backend=s operation=get outcome=not_found", 1.0),
+        ("secret_store_operations_total layer=store backend=s operation=get outcome=ok", 2.0),
+        ("secret_store_operations_total layer=store backend=s operation=put outcome=ok", 1.0),
+        ("secret_store_retries_total backend=s operation=put", 1.0),
+    ];
+    assert_eq!(taken.into_iter().collect::<Vec<_>>(), expected.map(|(name, sum)| (name.to_owned(), sum)));
+}
+
+/// However many names there are, the series stay the same.
+#[test]
+fn names_make_no_series() {
+    let sums = Sums::default();
+    let series = |names: std::ops::Range<u32>| {
+        metrics::with_local_recorder(&sums, || {
+            let store =
+                TracedStore::new(Arc::new(secret_store_memory::store("prod").expect("valid")), "s").with_metrics();
+            for name in names {
+                block_on(store.put(&id(&name.to_string()), VALUE.into())).expect("stored");
+                block_on(store.get_all(&application())).expect("all");
+            }
+        });
+        sums.take().into_keys().collect::<Vec<_>>()
+    };
+    assert_eq!(series(0..2), series(0..20));
+}
+
+#[test]
+fn nothing_is_measured_unless_asked_for() {
+    let sums = Sums::default();
+    metrics::with_local_recorder(&sums, || {
+        let store = super::over(Arc::new(MemoryPersistence::new()));
+        block_on(store.put(&id("Db"), VALUE.into())).expect("stored");
+    });
+    assert!(sums.take().is_empty());
+}
