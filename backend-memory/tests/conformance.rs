@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::executor::block_on;
-use secret_store_conformance::{key_provider, persistence, store};
+use secret_store_conformance::{Options, key_provider, persistence, store};
 use secret_store_core::{EnvelopeStore, KeyProvider, MasterKeyId, Persistence, Result};
 use secret_store_memory::{MemoryKeyProvider, MemoryPersistence};
 
@@ -28,20 +28,21 @@ fn key_provider_in_memory() {
     report.assert_complete();
 }
 
-/// Stores over any persistence that share their id and their master keys.
-fn stores() -> Result<impl Fn(Arc<dyn Persistence>) -> Result<EnvelopeStore> + Clone> {
-    let ids = [MasterKeyId::new("first")?, MasterKeyId::new("second")?];
-    let keys: Arc<dyn KeyProvider> =
-        Arc::new(MemoryKeyProvider::new().with_generated(&ids[0])?.with_generated(&ids[1])?);
+/// Stores over any persistence that share their id and their master keys, the first of which wraps alone, or the others too.
+fn stores(further: &[&str]) -> Result<impl Fn(Arc<dyn Persistence>) -> Result<EnvelopeStore> + Clone + use<>> {
+    let ids = ["first", "second", "third"].map(MasterKeyId::new);
+    let keys = ids.into_iter().try_fold(MemoryKeyProvider::new(), |keys, id| keys.with_generated(&id?))?;
+    let keys: Arc<dyn KeyProvider> = Arc::new(keys);
+    let further = further.iter().map(|id| MasterKeyId::new(*id)).collect::<Result<Vec<_>>>()?;
     Ok(move |records| {
-        EnvelopeStore::builder(Arc::clone(&keys), records).store_id("conformance").master_key("first").build()
+        let builder = EnvelopeStore::builder(Arc::clone(&keys), records).store_id("conformance").master_key("first");
+        builder.also_wrap_with(further.clone()).build()
     })
 }
 
-#[test]
-fn envelope_store_in_memory() {
+fn envelope_store(further: &[&str]) {
     let report = block_on(store::run(|| async {
-        let (build, records) = (stores()?, Arc::new(MemoryPersistence::new()));
+        let (build, records) = (stores(further)?, Arc::new(MemoryPersistence::new()));
         let instance = store::Instance::from(build(Arc::<MemoryPersistence>::clone(&records))?);
         let reopen = move || std::future::ready(build(Arc::<MemoryPersistence>::clone(&records)));
         Ok(instance.with_other_master_key(MasterKeyId::new("second")?).with_reopen(reopen))
@@ -50,8 +51,32 @@ fn envelope_store_in_memory() {
 }
 
 #[test]
+fn envelope_store_in_memory() {
+    envelope_store(&[]);
+}
+
+#[test]
+fn envelope_store_with_several_wraps() {
+    envelope_store(&["second"]);
+    envelope_store(&["second", "third"]);
+}
+
+/// One of two wraps may be altered: the other one opens. All else holds as with one.
+#[test]
+fn envelope_store_with_several_wraps_over_a_hostile_memory() {
+    let build = stores(&["second"]).expect("the operating system gives random bytes");
+    let options = Options::default().with_redundant_attributes(["ProtectedDocumentKey", "Wraps"]);
+    let report = block_on(store::run_hostile_with(
+        || async { Ok(MemoryPersistence::new()) },
+        move |records| std::future::ready(build(records)),
+        options,
+    ));
+    report.assert_complete();
+}
+
+#[test]
 fn envelope_store_over_a_hostile_memory() {
-    let build = stores().expect("the operating system gives random bytes");
+    let build = stores(&[]).expect("the operating system gives random bytes");
     let report = block_on(store::run_hostile(
         || async { Ok(MemoryPersistence::new()) },
         move |records| std::future::ready(build(records)),

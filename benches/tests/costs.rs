@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use secret_store_benches::{memory_keys, memory_records, now, secret_id, store, value};
+use secret_store_benches::{memory_keys, memory_records, now, secret_id, store, store_id, value};
 use secret_store_core::bench::os_draws;
 use secret_store_core::{
     Consistency, DocumentKey, EncryptionContext, EnvelopeStore, GeneratedKey, KeyProvider, Limits, ListQuery,
     MasterKeyId, Page, Persistence, ProtectOptions, RecordKey, Result, Revision, SecretStore, SecretStoreExt,
     SecretValue, Stored, WrappedKey, Write,
 };
+use secret_store_memory::MemoryKeyProvider;
 
 /// What was counted of the operations beneath a store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -181,6 +182,31 @@ fn protect_and_unprotect_make_no_round_trip_beyond_their_own() {
     }
 }
 
+/// A store that wraps every document key under a second master key too.
+fn store_with_two_wraps() -> (EnvelopeStore, Arc<Counters>) {
+    let ids = ["main", "second"].map(|id| MasterKeyId::new(id).expect("valid"));
+    let keys = ids.iter().fold(MemoryKeyProvider::new(), |keys, id| keys.with_generated(id).expect("random bytes"));
+    let counters = Arc::new(Counters::default());
+    let keys = CountingKeys(Arc::new(keys), Arc::clone(&counters));
+    let builder = EnvelopeStore::builder(Arc::new(keys), memory_records()).store_id(store_id()).master_key("main");
+    let [_, second] = ids;
+    (builder.also_wrap_with([second]).build().expect("valid"), counters)
+}
+
+#[test]
+fn a_second_wrap_is_one_call_of_a_put_and_none_of_a_get() {
+    let (store, counters) = store_with_two_wraps();
+    let (stored, drawn) = draws(|| now(store.put(&secret_id(), secret())));
+    stored.expect("stored");
+    // The memory backend draws a nonce for each wrap.
+    assert_eq!((counters.take(), drawn), (Calls { generate: 1, wrap: 1, ..Calls::default() }, 2));
+    for unwrap in [1, 0, 0] {
+        let (read, drawn) = draws(|| now(store.get(&secret_id())));
+        read.expect("read");
+        assert_eq!((counters.take(), drawn), (Calls { unwrap, ..Calls::default() }, 0));
+    }
+}
+
 #[test]
 fn many_secrets_are_loaded_at_once() {
     let (store, counters) = counted_store();
@@ -222,4 +248,11 @@ fn allocations_are_bounded() {
     assert_eq!((get, unprotect), (3, 1), "protect {protect}, put {put}");
     assert!(protect <= 15, "{protect}");
     assert!(put <= 27, "{put}");
+
+    // A second wrap: what is parsed of it, and its place in the answer.
+    let (two, _) = store_with_two_wraps();
+    now(two.put(&id, secret())).expect("stored");
+    let two: Arc<dyn SecretStore> = Arc::new(two);
+    let with_two_wraps = allocations(|| drop(now(two.get(&id)).expect("read")));
+    assert!(with_two_wraps <= get + 6, "{with_two_wraps}");
 }

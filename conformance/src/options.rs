@@ -21,6 +21,7 @@ pub struct Options {
     pub(crate) timeout: Duration,
     pub(crate) settling: Duration,
     pub(crate) only: Option<String>,
+    pub(crate) redundant: Vec<String>,
 }
 
 impl Default for Options {
@@ -35,6 +36,7 @@ impl Default for Options {
             timeout: Duration::from_secs(120),
             settling: Duration::from_secs(10),
             only: None,
+            redundant: Vec::new(),
         }
     }
 }
@@ -91,6 +93,15 @@ impl Options {
         self
     }
 
+    /// Attributes for which another can stand in: an altered one need not be refused, as long as the right value is answered. For
+    /// a store that wraps each document key under several master keys, all of which the reader has: `ProtectedDocumentKey` and
+    /// `Wraps`. None by default.
+    #[must_use]
+    pub fn with_redundant_attributes<A: Into<String>>(mut self, attributes: impl IntoIterator<Item = A>) -> Self {
+        self.redundant = attributes.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// Runs the futures at once, each as a task, and answers in their order.
     pub(crate) async fn at_once<T: Send + 'static>(
         &self,
@@ -142,6 +153,7 @@ impl fmt::Debug for Options {
             .field("timeout", &self.timeout)
             .field("settling", &self.settling)
             .field("only", &self.only)
+            .field("redundant", &self.redundant)
             .finish_non_exhaustive()
     }
 }

@@ -59,6 +59,9 @@ fn the_format_document_shows_the_vectors() {
         expected.push(text(&record["record"]));
     }
     expected.extend(["context", "aad", "wrap", "document_key"].map(|field| text(&records["records"][0][field])));
+    let wraps = parse("backend-memory/tests/vectors/wraps.json");
+    expected.extend(["record", "wraps"].map(|field| text(&wraps[field])));
+    expected.extend(wraps["master_keys"].as_object().expect("an object").values().map(text));
     let value = &parse("secret-store-core/tests/vectors/format1.json")["vectors"][0];
     expected.extend(["document_key", "nonce", "aad", "plaintext", "value"].map(|field| text(&value[field])));
     let wrap = &parse("backend-rsa-file/tests/vectors/sr1.json")["wraps"][0];

@@ -4,7 +4,7 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 use secret_store_core::{Record, Value, fuzzing};
 
 /// The attributes of a protected secret, and one that no release knows.
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
     "ApplicationName",
     "CreatedAt",
     "InitialisationVector",
@@ -15,6 +15,7 @@ const NAMES: [&str; 10] = [
     "SecretName",
     "Unknown",
     "Version",
+    "Wraps",
 ];
 
 #[derive(Arbitrary)]

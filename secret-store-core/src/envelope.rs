@@ -4,6 +4,7 @@ pub(crate) mod format;
 pub(crate) mod legacy;
 pub(crate) mod metadata;
 pub(crate) mod protected;
+pub(crate) mod wraps;
 
 use std::fmt;
 

@@ -5,9 +5,11 @@ mod high_water;
 mod key_cache;
 mod layout;
 mod open;
+mod outages;
 mod read;
 mod repair;
 mod retry;
+pub(crate) mod rewrap;
 mod seal;
 mod state;
 mod write;
@@ -23,7 +25,7 @@ pub use seal::ProtectOptions;
 use crate::clock::Clock;
 use crate::envelope::protected::ProtectedSecret;
 use crate::error::{Error, Result};
-use crate::id::{ApplicationName, SecretId};
+use crate::id::{ApplicationName, MasterKeyId, SecretId};
 use crate::key_provider::KeyProvider;
 use crate::persistence::{Page, Persistence};
 use crate::secret::{Secret, SecretInfo, SecretValue};
@@ -31,15 +33,16 @@ use crate::store::{DeleteOptions, GetOptions, ListOptions, PutOptions, SecretSto
 use config::Config;
 use high_water::HighWaterMarks;
 use key_cache::KeyCache;
+use outages::Outages;
 
 /// The secret store: envelope encryption over any [`KeyProvider`] and any [`Persistence`].
 ///
 /// Every version of every secret is sealed under a document key of its own, used once, which the key provider wraps under a
-/// master key; both stand in one record. Cheap to clone: clones share everything.
+/// master key, or under [several](EnvelopeStoreBuilder::also_wrap_with); all stand in one record. Cheap to clone: clones share everything.
 ///
 /// What the database says is checked against this configuration, which is the outer bound: a forged record is refused, never
 /// obeyed. A get is one `load` and, unless the key is cached, one unwrap; a put is one `load_many`, one generated key, one
-/// `commit`.
+/// wrap for each further master key, one `commit`.
 ///
 /// ```
 /// # async fn example(
@@ -67,6 +70,7 @@ struct Inner {
     config: Config,
     cache: KeyCache,
     marks: HighWaterMarks,
+    outages: Outages,
 }
 
 impl fmt::Debug for EnvelopeStore {
@@ -115,6 +119,25 @@ impl EnvelopeStore {
     /// [`Conflict`](crate::ErrorKind::Conflict) when another version came first; otherwise as [`SecretStore`] says of writes.
     pub async fn save(&self, protected: &ProtectedSecret) -> Result<SecretInfo> {
         self.inner.save(protected).await.map_err(|error| named(error, "save", protected.id()))
+    }
+
+    /// Moves a protected secret that is kept elsewhere from one master key to another: its wrap under `from` is replaced by one
+    /// under `to`, inside the key holder where it can, and nothing else changes. Answers `None` where it has no wrap under `from`.
+    /// What has a wrap under `to` already loses the one under `from`.
+    ///
+    /// Nothing is stored. Ids are compared as [`ProtectedSecret::wrapped_key`] names them.
+    ///
+    /// # Errors
+    ///
+    /// As [`KeyProvider::rewrap_key`]; [`KeyNotAllowed`](crate::ErrorKind::KeyNotAllowed) where the configuration does not
+    /// unwrap with `from` or wrap with `to`.
+    pub async fn rewrap(
+        &self,
+        protected: &ProtectedSecret,
+        from: &MasterKeyId,
+        to: &MasterKeyId,
+    ) -> Result<Option<ProtectedSecret>> {
+        self.inner.rewrap(protected, from, to).await.map_err(|error| named(error, "rewrap", protected.id()))
     }
 
     /// Accepts that the database holds an older version of a secret than this process has seen, after a restore.

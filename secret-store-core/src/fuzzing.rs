@@ -6,7 +6,8 @@
 use crate::context::{EncryptionContext, ValueAad};
 use crate::crypto::{Aead, Aes256Gcm, NONCE_BYTES, cbc};
 use crate::envelope::protected::ProtectedSecret;
-use crate::envelope::protected::attribute::{CREATED_AT, MASTER_KEY_ID};
+use crate::envelope::protected::attribute::{CREATED_AT, MASTER_KEY_ID, WRAPS};
+use crate::envelope::wraps::Wraps;
 use crate::envelope::{ReadyCipher, Sealed, format, legacy, metadata};
 use crate::id::{MasterKeyId, SecretId, SecretVersion, StoreId};
 use crate::key::{DocumentKey, WrappedKey};
@@ -42,6 +43,24 @@ pub fn metadata(bytes: &[u8]) -> bool {
     let again = metadata::encode(&entries, token.as_deref()).expect("only what can be written is read");
     assert_eq!(again.as_deref(), Some(bytes), "metadata has one form");
     true
+}
+
+/// Encoded further wraps.
+pub fn wraps(bytes: &[u8]) -> bool {
+    let first = MasterKeyId::new(MASTER_KEY).expect("a valid id");
+    let Ok(wraps) = Wraps::parse(&first, bytes.into()) else { return false };
+    let again = Wraps::new(&first, wraps.keys().to_vec()).expect("only what can be written is read").expect("some");
+    assert_eq!(&**again.encoded(), bytes, "wraps have one form");
+    assert!(wraps.keys().is_sorted_by(|a, b| a.master_key_id() < b.master_key_id()), "each master key stands once");
+    true
+}
+
+/// Something that [`wraps`] accepts.
+#[must_use]
+pub fn wraps_sample() -> Vec<u8> {
+    let id = |text| MasterKeyId::new(text).expect("a valid id");
+    let keys = ["eu-west-1", "us-east-1"].map(|region| WrappedKey::new(id(region), key_encryption_key_sample()));
+    Wraps::new(&id(MASTER_KEY), keys.into()).expect("two").expect("not none").encoded().to_vec()
 }
 
 /// `nonce 12 | format-1 value`.
@@ -86,8 +105,9 @@ pub fn protected(record: &Record) -> bool {
     let info = protected.info(Revision::new("1"));
     let opens = open(&protected).is_some();
     if opens {
-        // The two attributes that nothing authenticates.
+        // The attributes that nothing authenticates, and the further wraps, which nobody asked for.
         stored.remove(CREATED_AT);
+        stored.remove(WRAPS);
         stored.set(MASTER_KEY_ID, MASTER_KEY.into());
         assert_eq!(stored, protected_sample(), "only what was sealed opens");
         assert!(info.is_ok(), "what opens can be described");
@@ -108,7 +128,7 @@ fn open(protected: &ProtectedSecret) -> Option<SecretValue> {
     cipher.open(&sealed, &aad).ok()
 }
 
-/// What [`protected`] opens, whatever its master key id and its time of creation say.
+/// What [`protected`] opens, whatever its master key id, its time of creation and its further wraps say.
 #[must_use]
 pub fn protected_sample() -> Record {
     let entries = Metadata::new().with("owner", "team-a");
@@ -145,9 +165,10 @@ mod tests {
     #[test]
     fn samples_are_accepted_and_their_truncations_are_not() {
         type Case = (fn(&[u8]) -> bool, Vec<u8>);
-        let cases: [Case; 5] = [
+        let cases: [Case; 6] = [
             (record, protected_sample().to_bytes()),
             (metadata, protected_sample().bytes("Metadata").expect("has metadata").to_vec()),
+            (wraps, wraps_sample()),
             (format_1, format_1_sample()),
             (format_0, format_0_sample()),
             (key_encryption_key, key_encryption_key_sample()),
@@ -164,6 +185,8 @@ mod tests {
         let sample = protected_sample();
         assert!(protected(&sample));
         assert!(protected(&sample.clone().with("CreatedAt", Value::from(1)).with("MasterKeyId", "other".into())));
+        assert!(protected(&sample.clone().with("Wraps", Value::from(wraps_sample()))));
+        assert!(!protected(&sample.clone().with("Wraps", Value::from(&[0x80_u8][..]))));
         assert!(!protected(&sample.clone().with("Version", Value::from(2))));
         for name in ["ProtectedDocumentKey", "ProtectedSecretValue", "InitialisationVector", "Metadata"] {
             let mut bytes = sample.bytes(name).expect("bytes").to_vec();

@@ -5,7 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 
 use crate::context::EncryptionContext;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::id::MasterKeyId;
 use crate::key::{DocumentKey, GeneratedKey, WrappedKey};
 
@@ -61,4 +61,19 @@ pub trait KeyProvider: fmt::Debug + Send + Sync + 'static {
         let document_key = self.unwrap_key(key, from).await?;
         self.wrap_key(to, &document_key, to_context).await
     }
+}
+
+/// Whether a wrap that gave no key leaves hope in another wrap of the same key, or in another holder: its own one cannot be used
+/// now, or it is no wrap of that holder's. A refusal of policy (not allowed, destroyed) is the answer.
+pub(crate) fn may_open_elsewhere(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::KeyUnavailable
+            | ErrorKind::Unavailable
+            | ErrorKind::Throttled
+            | ErrorKind::PermissionDenied
+            | ErrorKind::Integrity
+            | ErrorKind::Unsupported
+            | ErrorKind::InvalidInput
+    )
 }

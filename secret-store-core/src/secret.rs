@@ -256,6 +256,8 @@ pub struct SecretInfo {
     pub revision: Revision,
     /// The master key its document key is wrapped under.
     pub master_key_id: MasterKeyId,
+    /// The further master keys that the same document key is wrapped under, by ascending id; none of them is `master_key_id`.
+    pub also_wrapped_with: Vec<MasterKeyId>,
     /// The format it is stored in.
     pub format: Format,
     /// When it was written, by the writer's clock. Advisory; absent in format 0.
@@ -268,7 +270,16 @@ impl SecretInfo {
     /// Information about a secret; for implementors of [`SecretStore`](crate::SecretStore).
     #[must_use]
     pub fn new(id: SecretId, version: SecretVersion, revision: Revision, master_key_id: MasterKeyId) -> Self {
-        Self { id, version, revision, master_key_id, format: Format::One, created_at: None, metadata: Metadata::new() }
+        Self {
+            id,
+            version,
+            revision,
+            master_key_id,
+            also_wrapped_with: Vec::new(),
+            format: Format::One,
+            created_at: None,
+            metadata: Metadata::new(),
+        }
     }
 }
 

@@ -1,9 +1,13 @@
 //! One region of KMS.
 
 use std::collections::BTreeSet;
+use std::future::ready;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::loopback::{Exchange, Fault, Loopback};
+use crate::exchange::Request;
+use crate::http;
+use crate::server_thread::ServerThread;
 
 mod asymmetric;
 mod ciphertext;
@@ -33,29 +37,36 @@ pub const ACCOUNT: &str = "111122223333";
 #[derive(Debug)]
 pub struct KmsEmulator {
     region: Arc<Mutex<Region>>,
-    server: Loopback,
+    server: ServerThread,
 }
 
 impl KmsEmulator {
     /// Starts a region without any key.
+    ///
+    /// # Panics
+    ///
+    /// When the machine gives no port or no thread: a test cannot go on without.
     #[must_use]
     pub fn start(region: &str) -> Self {
         let region = Arc::new(Mutex::new(Region::new(region)));
         let served = Arc::clone(&region);
-        let server = Loopback::start(move |request| operation::answer(&mut lock(&served), request));
-        Self { region, server }
+        let connection = move || {
+            let served = Arc::clone(&served);
+            move |request: Request| ready(Some(operation::answer(&mut lock(&served), &request)))
+        };
+        Self { region, server: ServerThread::start(move |listener| http::serve(listener, connection)) }
     }
 
-    /// The endpoint for a client.
+    /// Where it listens.
     #[must_use]
-    pub fn endpoint(&self) -> String {
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// `http://127.0.0.1:port`.
+    #[must_use]
+    pub fn url(&self) -> String {
         self.server.url()
-    }
-
-    /// The server: its faults and its record of what was sent.
-    #[must_use]
-    pub fn server(&self) -> &Loopback {
-        &self.server
     }
 
     /// The name of the region.
@@ -131,23 +142,6 @@ impl KmsEmulator {
     /// Denies nothing any more.
     pub fn allow_all(&self) {
         lock(&self.region).denied = BTreeSet::new();
-    }
-
-    /// Everything received so far.
-    #[must_use]
-    pub fn exchanges(&self) -> Vec<Exchange> {
-        self.server.exchanges()
-    }
-
-    /// The operations received so far, in order.
-    #[must_use]
-    pub fn operations(&self) -> Vec<String> {
-        self.exchanges().iter().map(|exchange| exchange.request.operation().to_owned()).collect()
-    }
-
-    /// Applies a fault to a request counted from now, from 0.
-    pub fn fail_call(&self, call: usize, fault: Fault) {
-        self.server.fail_call(call, fault);
     }
 }
 

@@ -2,18 +2,23 @@
 //!
 //! * [`KmsEmulator`]: one region of KMS, with real cryptography behind opaque ciphertexts.
 //! * [`DynamoDbEmulator`]: an empty DynamoDB.
-//! * [`FaultProxy`]: stands in front of any of them, records what passes and misbehaves on request.
-//! * [`Loopback`]: the HTTP server underneath, which records what it was sent and misbehaves on request.
+//! * [`FaultProxy`]: stands in front of one of them, or of all of an account at one endpoint; records what passes,
+//!   misbehaves as a [`Fault`] says, and refuses what a gate refuses.
+//! * [`Canary`]: bytes that must never be seen in what was recorded.
 //!
+//! The stand-ins themselves are plain servers: whatever a test wants to see or to break, it sees and breaks in a proxy.
 //! Signatures are not checked: any credentials do. Nothing persists.
 
+mod canary;
 mod dynamodb;
-mod fault;
+mod exchange;
+mod fault_proxy;
+mod http;
 mod kms;
-mod loopback;
 mod server_thread;
 
+pub use canary::Canary;
 pub use dynamodb::{DynamoDbEmulator, Patience, REGION};
-pub use fault::{FaultProxy, ProxyFault};
+pub use exchange::{Exchange, Request, Response, Service};
+pub use fault_proxy::{Fault, FaultProxy};
 pub use kms::{ACCOUNT, KeyState, KmsEmulator};
-pub use loopback::{Exchange, Fault, Loopback, Request, Response};

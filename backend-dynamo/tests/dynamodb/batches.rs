@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use secret_store_core::{Consistency, ErrorKind, Persistence, Precondition, RecordKey, Result, Stored, Write};
-use secret_store_dynamo_emulator::{Patience, ProxyFault};
+use secret_store_dynamo_emulator::{Fault, Patience};
 
 use crate::support::{Table, key, record};
 
@@ -35,7 +35,7 @@ fn assert_complete(found: &Result<Vec<Option<Stored>>>) {
 async fn unprocessed_keys_are_asked_for_again() {
     let table = filled().await;
     let records = table.proxied(Patience::default());
-    table.proxy.fail_calls(0, 3, &ProxyFault::Partial);
+    table.proxy.fail_calls(0, 3, &Fault::Partial);
     assert_complete(&records.load_many(&keys(), Consistency::Strong).await);
     // One key each in the first three, then what is left of the first hundred, then the others.
     assert_eq!(table.proxy.take_operations(), ["BatchGetItem"; 5]);
@@ -45,7 +45,7 @@ async fn unprocessed_keys_are_asked_for_again() {
 async fn keys_that_stay_unprocessed_are_an_error_and_no_absence() {
     let table = filled().await;
     let records = table.proxied(Patience::default());
-    table.proxy.fail_always(ProxyFault::Partial);
+    table.proxy.fail_always(Fault::Partial);
     let error = records.load_many(&keys(), Consistency::Strong).await.expect_err("never all");
     assert_eq!(error.kind(), ErrorKind::Throttled);
     assert_eq!(table.proxy.take_operations().len(), 10);
@@ -55,12 +55,12 @@ async fn keys_that_stay_unprocessed_are_an_error_and_no_absence() {
 async fn a_role_without_batches_reads_one_by_one() {
     let table = filled().await;
     let records = table.proxied(Patience::default());
-    table.proxy.fail_operation("BatchGetItem", ProxyFault::Denied);
+    table.proxy.fail_operation("BatchGetItem", Fault::Denied);
     assert_complete(&records.load_many(&keys(), Consistency::Strong).await);
     let operations = table.proxy.take_operations();
     assert_eq!(operations.iter().filter(|operation| *operation == "GetItem").count(), COUNT);
     // Whoever may read neither is told what is missing.
-    table.proxy.fail_operation("GetItem", ProxyFault::Denied);
+    table.proxy.fail_operation("GetItem", Fault::Denied);
     let error = records.load_many(&keys(), Consistency::Strong).await.expect_err("denied");
     assert_eq!(error.kind(), ErrorKind::PermissionDenied);
     assert!(error.to_string().contains("dynamodb:GetItem on table Secrets in eu-central-1"), "{error}");
@@ -70,7 +70,7 @@ async fn a_role_without_batches_reads_one_by_one() {
 async fn expired_credentials_do_not_become_many_requests() {
     let table = filled().await;
     let records = table.proxied(Patience::default());
-    table.proxy.fail_always(ProxyFault::ExpiredCredentials);
+    table.proxy.fail_always(Fault::ExpiredCredentials);
     let error = records.load_many(&keys(), Consistency::Strong).await.expect_err("expired");
     assert_eq!(error.kind(), ErrorKind::PermissionDenied);
     assert!(error.to_string().contains("expired"), "{error}");
@@ -92,6 +92,6 @@ async fn repeated_keys_are_asked_for_once() {
 async fn a_slow_answer_is_an_answer() {
     let table = filled().await;
     let records = table.proxied(Patience::default());
-    table.proxy.fail_call(0, &ProxyFault::Delay(Duration::from_millis(50)));
+    table.proxy.fail_call(0, &Fault::Delay(Duration::from_millis(50)));
     assert_complete(&records.load_many(&keys(), Consistency::Strong).await);
 }

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use secret_store_core::{Consistency, Error, ErrorKind, ListQuery, Persistence, Precondition, Write};
 use secret_store_dynamo::DynamoPersistence;
-use secret_store_dynamo_emulator::{DynamoDbEmulator, Patience, ProxyFault, Response};
+use secret_store_dynamo_emulator::{DynamoDbEmulator, Fault, Patience, Response};
 
 use crate::support::{APPLICATION, Table, key, once, record};
 
@@ -44,7 +44,7 @@ async fn codes_become_kinds() {
     for (code, kind) in codes {
         for namespace in ["", "com.amazonaws.dynamodb.v20120810#"] {
             let response = Response::error(400, &format!("{namespace}{code}"), "a message of the service");
-            table.proxy.fail_always(ProxyFault::Answer(response));
+            table.proxy.fail_always(Fault::Answer(response));
             for error in [load(&records).await, put(&records).await] {
                 assert_eq!(error.kind(), kind, "{code}: {error}");
             }
@@ -66,7 +66,7 @@ async fn bare_statuses_become_kinds() {
         (200, ErrorKind::Unavailable),
     ];
     for (status, kind) in statuses {
-        table.proxy.fail_always(ProxyFault::Answer(Response::bare(status)));
+        table.proxy.fail_always(Fault::Answer(Response::bare(status)));
         for error in [load(&records).await, put(&records).await] {
             assert_eq!(error.kind(), kind, "{status}: {error}");
         }
@@ -76,7 +76,7 @@ async fn bare_statuses_become_kinds() {
 #[tokio::test]
 async fn messages_name_action_table_region_and_fix_and_escape_what_is_foreign() {
     let table = Table::new().await;
-    let denied = ProxyFault::Answer(Response::error(400, "AccessDeniedException", "evil\u{1b}[2J message"));
+    let denied = Fault::Answer(Response::error(400, "AccessDeniedException", "evil\u{1b}[2J message"));
     table.proxy.fail_always(denied);
     let client = once().dynamodb_client(&table.proxy.url());
     let records = DynamoPersistence::new(client, "Sec\u{1b}rets");
@@ -162,7 +162,7 @@ async fn reasons_of_a_cancelled_transaction_become_kinds() {
             "Message": "cancelled",
             "CancellationReasons": reasons,
         });
-        table.proxy.fail_always(ProxyFault::Answer(Response::json(400, &body)));
+        table.proxy.fail_always(Fault::Answer(Response::json(400, &body)));
         let put = |sort: &str| Write::put(key(sort), record("x"), Precondition::Absent);
         let error = records.commit(vec![put("a"), put("b")]).await.expect_err("cancelled");
         assert_eq!(error.kind(), kind, "{codes:?}: {error}");

@@ -7,7 +7,7 @@ use secret_store_core::{
     Consistency, Error, ErrorKind, ListQuery, Persistence, Precondition, Record, RecordKey, Result, Revision, Write,
 };
 use secret_store_dynamo::DynamoPersistence;
-use secret_store_dynamo_emulator::{Patience, ProxyFault};
+use secret_store_dynamo_emulator::{Fault, Patience};
 
 use crate::shared_table::original;
 use crate::support::{Table, once, record};
@@ -17,38 +17,38 @@ const ATTEMPT: Duration = Duration::from_millis(600);
 /// Three attempts and the pauses between them, for each of the calls of one operation.
 const BOUND: Duration = Duration::from_secs(15);
 
-pub(crate) const FAULTS: [ProxyFault; 14] = [
-    ProxyFault::Throttled,
-    ProxyFault::CapacityExceeded,
-    ProxyFault::ServerError,
-    ProxyFault::BareUnavailable,
-    ProxyFault::BareTooMany,
-    ProxyFault::Hang,
-    ProxyFault::HangAfter,
-    ProxyFault::CloseBefore,
-    ProxyFault::CloseAfter,
-    ProxyFault::Partial,
-    ProxyFault::Conflict,
-    ProxyFault::Stale,
-    ProxyFault::ExpiredCredentials,
-    ProxyFault::Denied,
+pub(crate) const FAULTS: [Fault; 14] = [
+    Fault::Throttled,
+    Fault::CapacityExceeded,
+    Fault::ServerError,
+    Fault::BareUnavailable,
+    Fault::BareTooMany,
+    Fault::Hang,
+    Fault::HangAfter,
+    Fault::ResetBefore,
+    Fault::ResetAfter,
+    Fault::Partial,
+    Fault::Conflict,
+    Fault::Stale,
+    Fault::ExpiredCredentials,
+    Fault::Denied,
 ];
 
 /// The kind of error that a fault of one call gives when nothing repeats the call; `None` where it passes.
-pub(crate) fn kind_of(fault: &ProxyFault) -> Option<ErrorKind> {
+pub(crate) fn kind_of(fault: &Fault) -> Option<ErrorKind> {
     match fault {
-        ProxyFault::Throttled | ProxyFault::CapacityExceeded | ProxyFault::BareTooMany => Some(ErrorKind::Throttled),
-        ProxyFault::ExpiredCredentials | ProxyFault::Denied => Some(ErrorKind::PermissionDenied),
-        ProxyFault::Partial | ProxyFault::Stale => None,
-        ProxyFault::Conflict => Some(ErrorKind::Contention),
+        Fault::Throttled | Fault::CapacityExceeded | Fault::BareTooMany => Some(ErrorKind::Throttled),
+        Fault::ExpiredCredentials | Fault::Denied => Some(ErrorKind::PermissionDenied),
+        Fault::Partial | Fault::Stale => None,
+        Fault::Conflict => Some(ErrorKind::Contention),
         _ => Some(ErrorKind::Unavailable),
     }
 }
 
 /// Short only where a client waits in vain.
-pub(crate) fn patience(fault: &ProxyFault, patience: Patience) -> Patience {
+pub(crate) fn patience(fault: &Fault, patience: Patience) -> Patience {
     match fault {
-        ProxyFault::Hang | ProxyFault::HangAfter => patience.with_attempt(ATTEMPT),
+        Fault::Hang | Fault::HangAfter => patience.with_attempt(ATTEMPT),
         _ => patience,
     }
 }
@@ -211,11 +211,11 @@ async fn calls(table: &Table, operation: Operation, number: usize) -> usize {
 }
 
 /// The outcome with a single attempt for each call is known exactly.
-fn assert_typed(answer: Result<(), &Error>, fault: &ProxyFault, request: &str, what: &str) {
+fn assert_typed(answer: Result<(), &Error>, fault: &Fault, request: &str, what: &str) {
     let expected = match fault {
-        ProxyFault::Conflict if !matches!(request, "PutItem" | "TransactWriteItems") => None,
+        Fault::Conflict if !matches!(request, "PutItem" | "TransactWriteItems") => None,
         // `BatchGetItem` is optional: the records are read one by one.
-        ProxyFault::Denied if request == "BatchGetItem" => None,
+        Fault::Denied if request == "BatchGetItem" => None,
         fault => kind_of(fault),
     };
     assert_eq!(answer.err().map(Error::kind), expected, "{what}");

@@ -1,7 +1,7 @@
 //! Requests that the SDK repeats because their answer was lost.
 
 use secret_store_core::{Consistency, ErrorKind, Persistence, Precondition, Revision, Write};
-use secret_store_dynamo_emulator::{Patience, ProxyFault};
+use secret_store_dynamo_emulator::{Fault, Patience};
 
 use crate::support::{Table, key, once, record};
 
@@ -19,7 +19,7 @@ async fn put(table: &Table, text: &str, precondition: Precondition) -> Revision 
 async fn a_put_on_a_revision_recognises_itself() {
     let table = Table::new().await;
     let first = put(&table, "first", Precondition::Absent).await;
-    table.proxy.fail_call(0, &ProxyFault::CloseAfter);
+    table.proxy.fail_call(0, &Fault::ResetAfter);
     let write = Write::put(key("name"), record("second"), Precondition::Revision(first));
     let revisions = table.proxied(Patience::default()).commit(vec![write]).await.expect("recognised");
     assert_eq!(table.proxy.take_operations(), ["PutItem", "PutItem"]);
@@ -56,7 +56,7 @@ async fn every_commit_survives_a_lost_answer() {
                 Write::check(key("third"), Precondition::Absent),
             ],
         };
-        table.proxy.fail_call(0, &ProxyFault::CloseAfter);
+        table.proxy.fail_call(0, &Fault::ResetAfter);
         let revisions = table.proxied(Patience::default()).commit(writes).await;
         let revisions = revisions.unwrap_or_else(|error| panic!("{operation}: {error}"));
         assert_eq!(table.proxy.take_operations(), ["TransactWriteItems"; 2], "{operation}");
@@ -74,7 +74,7 @@ async fn a_repeated_write_undoes_nothing() {
         let table = Table::new().await;
         let records = table.proxied(Patience::default().with_attempt(std::time::Duration::from_millis(700)));
         // Carried out, but the client hears nothing of it and asks again after its timeout.
-        table.proxy.fail_call(0, &ProxyFault::HangAfter);
+        table.proxy.fail_call(0, &Fault::HangAfter);
         let write = Write::put(key("name"), record("mine"), precondition.clone());
         let mine = tokio::spawn(async move { records.commit(vec![write]).await });
         let landed = loop {
@@ -97,7 +97,7 @@ async fn a_repeated_write_undoes_nothing() {
 #[tokio::test]
 async fn without_repetition_a_lost_answer_is_unavailable_and_may_have_landed() {
     let table = Table::new().await;
-    table.proxy.fail_call(0, &ProxyFault::CloseAfter);
+    table.proxy.fail_call(0, &Fault::ResetAfter);
     let write = Write::put(key("name"), record("mine"), Precondition::Absent);
     let error = table.proxied(once()).commit(vec![write]).await.expect_err("no answer");
     assert_eq!(error.kind(), ErrorKind::Unavailable);

@@ -13,7 +13,7 @@ use secret_store_core::{
     KeyProvider, Legacy, Persistence, Precondition, PutOptions, RecordKey, SecretId, SecretStore, SecretStoreExt,
     Value, Write,
 };
-use secret_store_dynamo_emulator::{Patience, ProxyFault};
+use secret_store_dynamo_emulator::{Fault, Patience};
 
 use crate::support::{APPLICATION, Item, Table, id, key, master_key, text, value};
 
@@ -150,7 +150,7 @@ async fn the_attributes_are_compared_by_dynamodb_as_well() {
         let records = table.proxied(Patience::default());
         let read = records.load(&key("Shared"), Consistency::Strong).await.expect("a read").expect("there");
         drop(table.proxy.take_operations());
-        table.proxy.fail_call(1, &ProxyFault::Delay(Duration::from_millis(400)));
+        table.proxy.fail_call(1, &Fault::Delay(Duration::from_millis(400)));
         let put =
             Write::put(key("Shared"), crate::support::record("mine"), Precondition::Revision(read.revision.clone()));
         let commit = tokio::spawn(async move { records.commit(vec![put]).await });
@@ -238,7 +238,7 @@ async fn an_item_without_any_attribute_of_its_own_is_still_conditional() {
     let records = table.proxied(Patience::default());
     let revision = records.load(&key("bare"), Consistency::Strong).await.expect("a read").expect("there").revision;
     drop(table.proxy.take_operations());
-    table.proxy.fail_call(1, &ProxyFault::Delay(Duration::from_millis(400)));
+    table.proxy.fail_call(1, &Fault::Delay(Duration::from_millis(400)));
     let records = Arc::new(records);
     let put = Write::put(key("bare"), crate::support::record("mine"), Precondition::Revision(revision.clone()));
     let commit = tokio::spawn({

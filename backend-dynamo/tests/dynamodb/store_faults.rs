@@ -9,7 +9,7 @@ use secret_store_core::{
     Consistency, EnvelopeStore, ErrorKind, GetOptions, ListOptions, PutOptions, Result, SecretId, SecretStore,
     SecretStoreExt, SecretVersion,
 };
-use secret_store_dynamo_emulator::{Patience, ProxyFault};
+use secret_store_dynamo_emulator::{Fault, Patience};
 
 use crate::persistence_faults::{FAULTS, kind_of, patience};
 use crate::support::{Table, master_key, once, value};
@@ -209,18 +209,18 @@ async fn calls(table: &Table, operation: Operation, number: usize) -> usize {
 }
 
 /// A typed outcome: what the fault says, or success where the store or the SDK got round it.
-fn assert_typed(outcome: &Result<Option<SecretVersion>>, faults: &[ProxyFault], what: &str) {
+fn assert_typed(outcome: &Result<Option<SecretVersion>>, faults: &[Fault], what: &str) {
     if let Err(error) = outcome {
         let allowed = faults.iter().any(|fault| kind_of(fault) == Some(error.kind()));
         assert!(allowed, "{what}: {error} {:?}", error.kind());
     }
 }
 
-async fn try_one(table: &Table, operation: Operation, number: usize, call: usize, faults: &[ProxyFault]) {
+async fn try_one(table: &Table, operation: Operation, number: usize, call: usize, faults: &[Fault]) {
     let what = format!("{operation:?}, call {call}, {faults:?}");
     let trial = Trial::begin(table, operation, number).await;
     let store = table.store(table.proxied(faults.iter().fold(once(), |once, fault| patience(fault, once))));
-    if !operation.writes() && faults.iter().any(|fault| matches!(fault, ProxyFault::Stale)) {
+    if !operation.writes() && faults.iter().any(|fault| matches!(fault, Fault::Stale)) {
         // The store has seen the newest version; an older answer is noticed.
         let strong = GetOptions::default().with_consistency(Consistency::Strong);
         store.get_with(&trial.id, strong).await.expect("a get");
@@ -263,7 +263,7 @@ async fn every_fault_after_a_lost_commit() {
         let calls = calls(&table, operation, 1_000_000 + operation as usize).await;
         for fault in FAULTS {
             number += 1;
-            try_one(&table, operation, number, calls - 1, &[ProxyFault::CloseAfter, fault]).await;
+            try_one(&table, operation, number, calls - 1, &[Fault::ResetAfter, fault]).await;
         }
     }
 }
@@ -277,7 +277,7 @@ async fn a_replica_that_lags_behind_is_noticed() {
     let strong = GetOptions::default().with_consistency(Consistency::Strong);
     store.get_with(&trial.id, strong.clone()).await.expect("a get");
     drop(table.proxy.take_operations());
-    table.proxy.fail_always(ProxyFault::Stale);
+    table.proxy.fail_always(Fault::Stale);
     assert_eq!(store.get(&trial.id).await.expect("read again").text().expect("text"), "two");
     assert_eq!(table.proxy.take_operations(), ["GetItem", "GetItem"]);
     // A store that has seen nothing cannot know, unless it asks for a strong read.

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
 use secret_store_core::{ErrorKind, SystemClock};
 use secret_store_dynamo::{Protection, TableOptions, TableProblem, check_table, create_table};
-use secret_store_dynamo_emulator::{DynamoDbEmulator, FaultProxy, Patience, ProxyFault, Response};
+use secret_store_dynamo_emulator::{DynamoDbEmulator, Fault, FaultProxy, Patience, Response};
 use serde_json::json;
 
 use crate::support::{once, plain};
@@ -12,12 +12,12 @@ use crate::support::{once, plain};
 const TABLE: &str = "Secrets";
 const NO_BACKUPS: &str = "com.amazonaws.dynamodb.v20120810#ContinuousBackupsUnavailableException";
 
-fn answer(body: &serde_json::Value) -> ProxyFault {
-    ProxyFault::Answer(Response::json(200, body))
+fn answer(body: &serde_json::Value) -> Fault {
+    Fault::Answer(Response::json(200, body))
 }
 
 /// The emulator knows no backups: these answers are as the service documents them.
-fn backups(status: &str) -> ProxyFault {
+fn backups(status: &str) -> Fault {
     let recovery = json!({ "PointInTimeRecoveryStatus": status });
     answer(&json!({ "ContinuousBackupsDescription": {
         "ContinuousBackupsStatus": "ENABLED", "PointInTimeRecoveryDescription": recovery,
@@ -141,7 +141,7 @@ async fn backups_that_are_not_ready_are_asked_for_again() {
     let (_emulator, proxy, client) = behind_a_proxy();
     proxy.fail_operation("UpdateContinuousBackups", backups("ENABLED"));
     // After the creation and one description.
-    proxy.fail_call(2, &ProxyFault::Answer(Response::error(400, NO_BACKUPS, "Backups are being enabled")));
+    proxy.fail_call(2, &Fault::Answer(Response::error(400, NO_BACKUPS, "Backups are being enabled")));
     create_table(&client, TABLE, &TableOptions::default(), &SystemClock).await.expect("a new table");
     let operations = proxy.take_operations();
     let expected = ["CreateTable", "DescribeTable", "UpdateContinuousBackups", "UpdateContinuousBackups"];
@@ -155,7 +155,7 @@ async fn a_denied_action_is_named() {
         let (_emulator, proxy, client) = behind_a_proxy();
         proxy.fail_operation("UpdateContinuousBackups", backups("ENABLED"));
         proxy.fail_operation("DescribeContinuousBackups", backups("ENABLED"));
-        proxy.fail_operation(action, ProxyFault::Denied);
+        proxy.fail_operation(action, Fault::Denied);
         let created = create_table(&client, TABLE, &TableOptions::default(), &SystemClock).await;
         let error = match created {
             Err(error) => error,
@@ -171,6 +171,6 @@ async fn a_denied_action_is_named() {
 async fn an_outage_is_no_missing_table() {
     let (_emulator, proxy, _) = behind_a_proxy();
     let client = Patience::default().dynamodb_client(&proxy.url());
-    proxy.fail_always(ProxyFault::ServerError);
+    proxy.fail_always(Fault::ServerError);
     assert_eq!(check_table(&client, TABLE).await.expect_err("an outage").kind(), ErrorKind::Unavailable);
 }

@@ -1,20 +1,20 @@
 //! The allow-list: what may be named, and that nothing leaves for any other key.
 
-use crate::setup::{client, context, id, provider, renamed};
+use crate::setup::{Region, client, context, id, provider, renamed};
 use secret_store_core::{DocumentKey, ErrorKind, KeyProvider};
 use secret_store_dynamo::KmsKeyProvider;
-use secret_store_dynamo_emulator::{ACCOUNT, KeyState, KmsEmulator};
+use secret_store_dynamo_emulator::{ACCOUNT, KeyState};
 
 #[tokio::test]
 async fn nothing_is_sent_for_a_key_outside() {
-    let kms = KmsEmulator::start("eu-central-1");
+    let kms = Region::start("eu-central-1");
     let (inside, outside) = (kms.create_key(), kms.create_key());
     kms.set_alias("alias/outside", &outside);
     let strangers = provider(&kms, &[&outside]).await;
     let wrapped = strangers.generate_key(&id(&outside), &context("a")).await.expect("generated").wrapped;
     let keys = provider(&kms, &[&inside]).await;
     let own = keys.generate_key(&id(&inside), &context("a")).await.expect("generated").wrapped;
-    kms.server().forget();
+    kms.proxy.forget();
 
     let uuid = inside.rsplit('/').next().expect("an id");
     let forged = [outside.as_str(), "alias/outside", "alias/inside", uuid, "x", &inside.to_uppercase()];
@@ -35,34 +35,34 @@ async fn nothing_is_sent_for_a_key_outside() {
             assert!(error.to_string().contains("allow-list"), "{error}");
         }
     }
-    assert!(kms.exchanges().is_empty(), "no request may leave");
+    assert!(kms.proxy.exchanges().is_empty(), "no request may leave");
 }
 
 #[tokio::test]
 async fn a_forged_name_inside_the_allow_list_opens_nothing() {
-    let kms = KmsEmulator::start("eu-central-1");
+    let kms = Region::start("eu-central-1");
     let (inside, outside) = (kms.create_key(), kms.create_key());
     let strangers = provider(&kms, &[&outside]).await;
     let wrapped = strangers.generate_key(&id(&outside), &context("a")).await.expect("generated").wrapped;
-    kms.server().forget();
+    kms.proxy.forget();
     let keys = provider(&kms, &[&inside]).await;
     // KMS alone would open it, as the ciphertext names its key. The pinned key prevents it.
     let error = keys.unwrap_key(&renamed(&wrapped, &inside), &context("a")).await.expect_err("of another key");
     assert_eq!(error.kind(), ErrorKind::Integrity);
-    let body = String::from_utf8(kms.exchanges()[0].request.body.clone()).expect("text");
+    let body = String::from_utf8(kms.proxy.exchanges()[0].request.body.clone()).expect("text");
     assert!(body.contains(&inside) && !body.contains(&outside), "{body}");
 }
 
 #[tokio::test]
 async fn every_configured_name_is_accepted_and_every_wrap_names_the_arn() {
-    let kms = KmsEmulator::start("eu-central-1");
+    let kms = Region::start("eu-central-1");
     let (first, second) = (kms.create_key(), kms.create_key());
     kms.set_alias("alias/prod", &first);
     kms.set_alias("alias/other", &first);
     let alias_arn = format!("arn:aws:kms:eu-central-1:{ACCOUNT}:alias/other");
     let key_id = second.rsplit('/').next().expect("an id").to_owned();
     let keys = provider(&kms, &["alias/prod", &alias_arn, &key_id]).await;
-    assert_eq!(kms.operations(), ["DescribeKey", "DescribeKey", "DescribeKey"]);
+    assert_eq!(kms.proxy.operations(), ["DescribeKey", "DescribeKey", "DescribeKey"]);
     for (name, arn) in [("alias/prod", &first), (&*alias_arn, &first), (&*key_id, &second), (&*first, &first)] {
         assert!(keys.accepts(&id(name)), "{name}");
         let generated = keys.generate_key(&id(name), &context("a")).await.expect("generated");
@@ -76,29 +76,29 @@ async fn every_configured_name_is_accepted_and_every_wrap_names_the_arn() {
 
 #[tokio::test]
 async fn an_alias_is_resolved_once() {
-    let kms = KmsEmulator::start("eu-central-1");
+    let kms = Region::start("eu-central-1");
     let (first, second) = (kms.create_key(), kms.create_key());
     kms.set_alias("alias/prod", &first);
     let keys = provider(&kms, &["alias/prod"]).await;
     kms.set_alias("alias/prod", &second);
     let wrapped = keys.generate_key(&id("alias/prod"), &context("a")).await.expect("generated").wrapped;
     assert_eq!(wrapped.master_key_id().as_str(), first);
-    assert_eq!(kms.operations(), ["DescribeKey", "GenerateDataKey"]);
+    assert_eq!(kms.proxy.operations(), ["DescribeKey", "GenerateDataKey"]);
     assert!(!keys.accepts(&id(&second)));
 }
 
 #[tokio::test]
 async fn arns_are_not_looked_up() {
-    let kms = KmsEmulator::start("eu-central-1");
+    let kms = Region::start("eu-central-1");
     let arn = kms.create_key();
     kms.deny("kms:DescribeKey");
     provider(&kms, &[&arn]).await;
-    assert!(kms.exchanges().is_empty());
+    assert!(kms.proxy.exchanges().is_empty());
 }
 
 #[tokio::test]
 async fn a_wrong_configuration_is_refused_with_the_fix() {
-    let kms = KmsEmulator::start("eu-central-1");
+    let kms = Region::start("eu-central-1");
     let (arn, rsa) = (kms.create_key(), kms.create_rsa_key());
     kms.set_alias("alias/rsa", &rsa);
     let foreign = format!("arn:aws:kms:us-east-1:{ACCOUNT}:key/1234");
@@ -130,7 +130,7 @@ async fn a_wrong_configuration_is_refused_with_the_fix() {
 
 #[tokio::test]
 async fn a_disabled_key_stays_in_the_allow_list() {
-    let kms = KmsEmulator::start("eu-central-1");
+    let kms = Region::start("eu-central-1");
     let arn = kms.create_key();
     kms.set_alias("alias/prod", &arn);
     kms.set_state(&arn, KeyState::Disabled);

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::setup::{connection, id};
+use crate::setup::{Region, connection, id};
 use secret_store_conformance::key_provider::{self, Instance};
 use secret_store_conformance::{Options, Report};
 use secret_store_core::KeyProvider;
 use secret_store_dynamo::{Connection, KmsKeyProvider, Timeouts};
-use secret_store_dynamo_emulator::KmsEmulator;
 
 /// Patient, as the suite's concurrent cases share two processors with it.
-fn patient(kms: &KmsEmulator) -> Connection {
+fn patient(kms: &Region) -> Connection {
     connection(kms).with_timeouts(Timeouts::default()).with_max_attempts(3)
 }
 
@@ -18,15 +17,15 @@ fn options() -> Options {
     Options::default().with_attempts(512).with_spawn(|task| drop(tokio::spawn(task)))
 }
 
-fn instance(provider: impl KeyProvider, keys: [&str; 2], regions: Vec<Arc<KmsEmulator>>) -> Instance {
+fn instance(provider: impl KeyProvider, keys: [&str; 2], regions: Vec<Arc<Region>>) -> Instance {
     let counted = regions.clone();
-    let count = move || counted.iter().map(|kms| kms.exchanges().len() as u64).sum();
+    let count = move || counted.iter().map(|kms| kms.proxy.exchanges().len() as u64).sum();
     Instance::new(provider, keys.map(id)).with_contacts(count).keeping(regions)
 }
 
 async fn one_region() -> Report {
     let factory = || async {
-        let kms = Arc::new(KmsEmulator::start("eu-central-1"));
+        let kms = Arc::new(Region::start("eu-central-1"));
         let (first, second) = (kms.create_key(), kms.create_key());
         let keys = KmsKeyProvider::builder(patient(&kms).kms()?).key(&first).key(&second).build().await?;
         Ok(instance(keys, [&first, &second], vec![kms]))
@@ -36,8 +35,8 @@ async fn one_region() -> Report {
 
 async fn two_regions() -> Report {
     let factory = || async {
-        let near = Arc::new(KmsEmulator::start("eu-central-1"));
-        let far = Arc::new(KmsEmulator::start("us-east-1"));
+        let near = Arc::new(Region::start("eu-central-1"));
+        let far = Arc::new(Region::start("us-east-1"));
         let (first, second) = (near.create_key(), far.create_key());
         let builder = KmsKeyProvider::builder(patient(&near).kms()?).client(patient(&far).kms()?);
         let keys = builder.key(&first).key(&second).build().await?;

@@ -3,10 +3,10 @@
 use std::error::Error as _;
 use std::time::{Duration, Instant};
 
-use crate::setup::{client, connection, context, id, provider};
+use crate::setup::{Region, client, connection, context, id, provider};
 use secret_store_core::{DocumentKey, Error, ErrorKind, KeyProvider, Result, WrappedKey};
 use secret_store_dynamo::KmsKeyProvider;
-use secret_store_dynamo_emulator::{Fault, KeyState, KmsEmulator, Response};
+use secret_store_dynamo_emulator::{Fault, KeyState, Response};
 
 /// The four calls, each one request.
 async fn every_call(keys: &KmsKeyProvider, arn: &str, wrapped: &WrappedKey) -> Vec<Result<()>> {
@@ -23,14 +23,14 @@ const ACTIONS: [&str; 4] =
     ["kms:GenerateDataKey", "kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom and kms:ReEncryptTo"];
 
 struct Ready {
-    kms: KmsEmulator,
+    kms: Region,
     arn: String,
     keys: KmsKeyProvider,
     wrapped: WrappedKey,
 }
 
 async fn ready() -> Ready {
-    let kms = KmsEmulator::start("eu-central-1");
+    let kms = Region::start("eu-central-1");
     let arn = kms.create_key();
     let keys = provider(&kms, &[&arn]).await;
     let wrapped = keys.generate_key(&id(&arn), &context("a")).await.expect("generated").wrapped;
@@ -40,9 +40,9 @@ async fn ready() -> Ready {
 impl Ready {
     /// All four calls under one fault.
     async fn under(&self, fault: Fault) -> Vec<Error> {
-        self.kms.server().fail_always(fault);
+        self.kms.proxy.fail_always(fault);
         let outcomes = every_call(&self.keys, &self.arn, &self.wrapped).await;
-        self.kms.server().heal();
+        self.kms.proxy.heal();
         outcomes.into_iter().map(|outcome| outcome.expect_err("a fault")).collect()
     }
 }
@@ -75,7 +75,7 @@ async fn every_error_code_has_its_kind() {
     ];
     for (kind, status, codes) in cases {
         for code in *codes {
-            let errors = ready.under(Fault::Reply(Response::error(*status, code, "m\u{1b}essage"))).await;
+            let errors = ready.under(Fault::Answer(Response::error(*status, code, "m\u{1b}essage"))).await;
             for (error, action) in errors.iter().zip(ACTIONS) {
                 assert_eq!(error.kind(), *kind, "{code} at {action}: {error}");
                 let text = error.to_string();
@@ -94,13 +94,13 @@ async fn every_error_code_has_its_kind() {
 #[tokio::test]
 async fn denials_name_action_key_and_fix() {
     let ready = ready().await;
-    for error in ready.under(Fault::Reply(Response::error(400, "AccessDeniedException", "no"))).await {
+    for error in ready.under(Fault::Answer(Response::error(400, "AccessDeniedException", "no"))).await {
         for word in [ready.arn.as_str(), "IAM policy", "key policy"] {
             assert!(error.to_string().contains(word), "{error}");
         }
         assert!(ACTIONS.iter().any(|action| error.to_string().contains(action)), "{error}");
     }
-    for error in ready.under(Fault::Reply(Response::error(400, "ExpiredTokenException", "old"))).await {
+    for error in ready.under(Fault::Answer(Response::error(400, "ExpiredTokenException", "old"))).await {
         assert!(error.to_string().contains("refresh them"), "{error}");
     }
 }
@@ -116,7 +116,7 @@ async fn answers_that_are_no_json_have_a_kind_too() {
         (403, ErrorKind::PermissionDenied),
         (200, ErrorKind::Unavailable),
     ] {
-        for error in ready.under(Fault::Reply(Response::bare(status))).await {
+        for error in ready.under(Fault::Answer(Response::bare(status))).await {
             assert_eq!(error.kind(), kind, "{status}: {error}");
         }
     }
@@ -132,7 +132,7 @@ async fn incomplete_answers_are_no_keys() {
         serde_json::json!({ "KeyId": arn, "SourceKeyId": arn, "CiphertextBlob": "" }),
         serde_json::json!({ "CiphertextBlob": "AAAA" }),
     ] {
-        for error in ready.under(Fault::Reply(Response::json(200, &body))).await {
+        for error in ready.under(Fault::Answer(Response::json(200, &body))).await {
             assert_eq!(error.kind(), ErrorKind::Unavailable, "{body}: {error}");
         }
     }
@@ -141,12 +141,12 @@ async fn incomplete_answers_are_no_keys() {
     let body = serde_json::json!({
         "KeyId": other, "SourceKeyId": other, "CiphertextBlob": "AAAA", "Plaintext": plaintext,
     });
-    for error in ready.under(Fault::Reply(Response::json(200, &body))).await {
+    for error in ready.under(Fault::Answer(Response::json(200, &body))).await {
         assert_eq!(error.kind(), ErrorKind::KeyUnavailable, "{error}");
     }
     // A generated key that is too short for the context.
     let body = serde_json::json!({ "KeyId": arn, "CiphertextBlob": "AAAA", "Plaintext": "AAAAAAAAAAAAAAAAAAAAAA==" });
-    ready.kms.fail_call(0, Fault::Reply(Response::json(200, &body)));
+    ready.kms.proxy.fail_call(0, &Fault::Answer(Response::json(200, &body)));
     assert!(ready.keys.generate_key(&id(arn), &context("a")).await.is_err());
 }
 
@@ -157,7 +157,7 @@ async fn an_unreadable_answer_gives_no_key_away() {
     // Cut off after the key, so that no operation can read it.
     let body = format!("{{\"KeyId\": \"{}\", \"Plaintext\": \"{canary}\", \"SourceKeyId\": {{", ready.arn);
     let response = Response { status: 200, headers: Vec::new(), body: body.into_bytes() };
-    for error in ready.under(Fault::Reply(response)).await {
+    for error in ready.under(Fault::Answer(response)).await {
         assert!(!format!("{error:?} {error}").contains("Q0FOQVJZ"), "{error:?}");
         assert!(!format!("{error:?}").contains(&format!("{:?}", b"Q0FO")[1..]), "{error:?}");
     }
@@ -177,7 +177,7 @@ async fn a_server_that_hangs_is_unavailable_in_bounded_time() {
 #[tokio::test]
 async fn lost_connections_are_unavailable_and_the_next_call_works() {
     let ready = ready().await;
-    for fault in [Fault::CloseBefore, Fault::CloseAfter] {
+    for fault in [Fault::ResetBefore, Fault::ResetAfter] {
         for error in ready.under(fault.clone()).await {
             assert_eq!(error.kind(), ErrorKind::Unavailable, "{fault:?}: {error}");
         }
@@ -189,7 +189,7 @@ async fn lost_connections_are_unavailable_and_the_next_call_works() {
 
 #[tokio::test]
 async fn nobody_listening_is_unavailable() {
-    let kms = KmsEmulator::start("eu-central-1");
+    let kms = Region::start("eu-central-1");
     let arn = kms.create_key();
     let keys = provider(&kms, &[&arn]).await;
     drop(kms);
@@ -200,28 +200,28 @@ async fn nobody_listening_is_unavailable() {
 
 #[tokio::test]
 async fn passing_failures_are_tried_again() {
-    let kms = KmsEmulator::start("eu-central-1");
+    let kms = Region::start("eu-central-1");
     let arn = kms.create_key();
     let patient = connection(&kms).with_max_attempts(3).with_timeouts(secret_store_dynamo::Timeouts::default());
     let builder = KmsKeyProvider::builder(patient.kms().expect("complete"));
     let keys = builder.key(&arn).build().await.expect("valid");
     for fault in [
-        Fault::Reply(Response::error(400, "ThrottlingException", "slow down")),
-        Fault::Reply(Response::error(500, "KMSInternalException", "again")),
-        Fault::Reply(Response::bare(503)),
-        Fault::CloseBefore,
-        Fault::CloseAfter,
+        Fault::Answer(Response::error(400, "ThrottlingException", "slow down")),
+        Fault::Answer(Response::error(500, "KMSInternalException", "again")),
+        Fault::Answer(Response::bare(503)),
+        Fault::ResetBefore,
+        Fault::ResetAfter,
     ] {
-        kms.server().forget();
-        kms.fail_call(0, fault.clone());
-        kms.fail_call(1, fault.clone());
+        kms.proxy.forget();
+        kms.proxy.fail_call(0, &fault);
+        kms.proxy.fail_call(1, &fault);
         keys.generate_key(&id(&arn), &context("a")).await.unwrap_or_else(|error| panic!("{fault:?}: {error}"));
-        assert_eq!(kms.exchanges().len(), 3, "{fault:?}");
+        assert_eq!(kms.proxy.exchanges().len(), 3, "{fault:?}");
     }
-    kms.server().forget();
-    kms.fail_call(0, Fault::Reply(Response::error(400, "AccessDeniedException", "no")));
+    kms.proxy.forget();
+    kms.proxy.fail_call(0, &Fault::Answer(Response::error(400, "AccessDeniedException", "no")));
     keys.generate_key(&id(&arn), &context("a")).await.expect_err("a denial is final");
-    assert_eq!(kms.exchanges().len(), 1);
+    assert_eq!(kms.proxy.exchanges().len(), 1);
 }
 
 #[tokio::test]
@@ -243,7 +243,7 @@ async fn states_of_a_key_are_named_with_the_fix() {
 
 #[tokio::test]
 async fn missing_credentials_are_a_denial_with_the_fix() {
-    let kms = KmsEmulator::start("eu-central-1");
+    let kms = Region::start("eu-central-1");
     let arn = kms.create_key();
     #[derive(Debug)]
     struct Nobody;
@@ -261,13 +261,13 @@ async fn missing_credentials_are_a_denial_with_the_fix() {
     let error = keys.generate_key(&id(&arn), &context("a")).await.expect_err("no credentials");
     assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
     assert!(error.to_string().contains("credentials"), "{error}");
-    assert!(kms.exchanges().is_empty());
+    assert!(kms.proxy.exchanges().is_empty());
 }
 
 #[tokio::test]
 async fn a_dropped_call_leaves_the_provider_usable() {
     let ready = ready().await;
-    ready.kms.fail_call(0, Fault::Delay(Duration::from_millis(200)));
+    ready.kms.proxy.fail_call(0, &Fault::Delay(Duration::from_millis(200)));
     let (arn, ctx) = (id(&ready.arn), context("a"));
     let call = ready.keys.generate_key(&arn, &ctx);
     assert!(tokio::time::timeout(Duration::from_millis(30), call).await.is_err(), "still waiting");

@@ -4,6 +4,7 @@ mod allow_list;
 mod conformance;
 mod failures;
 mod moto;
+mod proxy;
 mod rewrap;
 mod setup;
 mod stand_in;

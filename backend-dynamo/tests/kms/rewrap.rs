@@ -1,28 +1,25 @@
 //! Moving wraps between keys: inside KMS in one region, by replicas across regions.
 
-use crate::setup::{client, context, id, provider};
+use crate::setup::{Region, client, context, id, provider};
 use secret_store_core::{DocumentKey, EncryptionContext, ErrorKind, KeyProvider};
 use secret_store_dynamo::KmsKeyProvider;
-use secret_store_dynamo_emulator::{Fault, KmsEmulator};
+use secret_store_dynamo_emulator::{Canary, Fault};
 
 #[tokio::test]
 async fn a_rewrap_is_one_request_and_the_key_stays_in_kms() {
-    let kms = KmsEmulator::start("eu-central-1");
+    let kms = Region::start("eu-central-1");
     let (old, new) = (kms.create_key(), kms.create_key());
     let keys = provider(&kms, &[&old, &new]).await;
     let generated = keys.generate_key(&id(&old), &context("a")).await.expect("generated");
-    kms.server().forget();
+    kms.proxy.forget();
 
     let moved = keys.rewrap_key(&generated.wrapped, &context("a"), &id(&new), &context("a")).await.expect("moved");
-    assert_eq!(kms.operations(), ["ReEncrypt"]);
-    let exchange = &kms.exchanges()[0];
+    assert_eq!(kms.proxy.operations(), ["ReEncrypt"]);
+    let exchange = &kms.proxy.exchanges()[0];
     let canary = generated.document_key.expose_secret();
-    assert!(!exchange.request.contains(canary));
-    let answer = exchange.response.clone().expect("answered");
-    let answer =
-        secret_store_dynamo_emulator::Request { path: String::new(), headers: answer.headers, body: answer.body };
-    assert!(!answer.contains(canary), "not even the answer holds it");
-    let body: serde_json::Value = serde_json::from_slice(&exchange.request.body).expect("JSON");
+    let (found, answer) = (Canary::new(canary), exchange.response.as_ref().expect("answered"));
+    assert!(!found.is_in_request(&exchange.request) && !found.is_in_response(answer), "not even the answer holds it");
+    let body = exchange.request.json();
     assert_eq!(body["SourceKeyId"], old);
     assert_eq!(body["DestinationKeyId"], new);
     assert_eq!(body["SourceEncryptionContext"], body["DestinationEncryptionContext"]);
@@ -35,7 +32,7 @@ async fn a_rewrap_is_one_request_and_the_key_stays_in_kms() {
 
 #[tokio::test]
 async fn a_rewrap_needs_the_right_context() {
-    let kms = KmsEmulator::start("eu-central-1");
+    let kms = Region::start("eu-central-1");
     let (old, new) = (kms.create_key(), kms.create_key());
     let keys = provider(&kms, &[&old, &new]).await;
     let generated = keys.generate_key(&id(&old), &context("a")).await.expect("generated");
@@ -49,7 +46,7 @@ async fn a_rewrap_needs_the_right_context() {
 
 #[tokio::test]
 async fn a_legacy_key_does_not_slip_into_a_context_that_its_size_does_not_fit() {
-    let kms = KmsEmulator::start("eu-central-1");
+    let kms = Region::start("eu-central-1");
     let arn = kms.create_key();
     let keys = provider(&kms, &[&arn]).await;
     let legacy = EncryptionContext::legacy();
@@ -61,15 +58,15 @@ async fn a_legacy_key_does_not_slip_into_a_context_that_its_size_does_not_fit() 
 }
 
 struct TwoRegions {
-    here: KmsEmulator,
-    there: KmsEmulator,
+    here: Region,
+    there: Region,
     keys: KmsKeyProvider,
     home_key: String,
     far_key: String,
 }
 
 async fn two_regions() -> TwoRegions {
-    let (here, there) = (KmsEmulator::start("eu-central-1"), KmsEmulator::start("us-east-1"));
+    let (here, there) = (Region::start("eu-central-1"), Region::start("us-east-1"));
     let (home_key, far_key) = (here.create_key(), there.create_key());
     let builder = KmsKeyProvider::builder(client(&here)).client(client(&there)).key(&home_key).key(&far_key);
     let keys = builder.build().await.expect("valid");
@@ -80,11 +77,12 @@ async fn two_regions() -> TwoRegions {
 async fn across_regions_it_is_decrypt_and_encrypt() {
     let TwoRegions { here, there, keys, home_key, far_key } = two_regions().await;
     let generated = keys.generate_key(&id(&home_key), &context("a")).await.expect("generated");
-    here.server().forget();
+    here.proxy.forget();
     let moved = keys.rewrap_key(&generated.wrapped, &context("a"), &id(&far_key), &context("a")).await.expect("moved");
-    assert_eq!(here.operations(), ["Decrypt"]);
-    assert_eq!(there.operations(), ["Encrypt"]);
-    assert!(there.exchanges()[0].request.contains(generated.document_key.expose_secret()), "the one exception");
+    assert_eq!(here.proxy.operations(), ["Decrypt"]);
+    assert_eq!(there.proxy.operations(), ["Encrypt"]);
+    let canary = Canary::new(generated.document_key.expose_secret());
+    assert!(canary.is_in_request(&there.proxy.exchanges()[0].request), "the one exception");
     let opened = keys.unwrap_key(&moved, &context("a")).await.expect("opens");
     assert_eq!(opened.expose_secret(), generated.document_key.expose_secret());
 }
@@ -106,14 +104,14 @@ async fn one_document_key_under_several_regional_keys() {
 }
 
 struct Replicated {
-    primary: KmsEmulator,
-    second: KmsEmulator,
+    primary: Region,
+    second: Region,
     arn: String,
     replica: String,
 }
 
 fn replicated() -> Replicated {
-    let (primary, second) = (KmsEmulator::start("us-east-1"), KmsEmulator::start("eu-west-1"));
+    let (primary, second) = (Region::start("us-east-1"), Region::start("eu-west-1"));
     let arn = primary.create_multi_region_key();
     let replica = primary.replicate(&arn, &second);
     Replicated { primary, second, arn, replica }
@@ -125,15 +123,15 @@ async fn a_replica_opens_what_the_primary_wrapped() {
     let writer = provider(&primary, &[&arn]).await;
     let generated = writer.generate_key(&id(&arn), &context("a")).await.expect("generated");
     assert_eq!(generated.wrapped.master_key_id().as_str(), arn);
-    primary.server().forget();
+    primary.proxy.forget();
 
     let builder = KmsKeyProvider::builder(client(&second)).multi_region_key([&replica, &arn]);
     let reader = builder.build().await.expect("valid");
     assert!(reader.accepts(&id(&arn)) && reader.accepts(&id(&replica)));
     let opened = reader.unwrap_key(&generated.wrapped, &context("a")).await.expect("opens");
     assert_eq!(opened.expose_secret(), generated.document_key.expose_secret());
-    assert!(primary.exchanges().is_empty(), "the other region is not needed");
-    let body: serde_json::Value = serde_json::from_slice(&second.exchanges()[0].request.body).expect("JSON");
+    assert!(primary.proxy.exchanges().is_empty(), "the other region is not needed");
+    let body: serde_json::Value = serde_json::from_slice(&second.proxy.exchanges()[0].request.body).expect("JSON");
     assert_eq!(body["KeyId"], replica, "the replica is pinned");
     assert!(reader.unwrap_key(&generated.wrapped, &context("b")).await.is_err());
 
@@ -149,7 +147,7 @@ async fn without_the_table_a_replica_is_not_used() {
     let reader = provider(&second, &[&replica]).await;
     let error = reader.unwrap_key(&wrapped, &context("a")).await.expect_err("only the replica is listed");
     assert_eq!(error.kind(), ErrorKind::KeyNotAllowed);
-    assert!(second.exchanges().is_empty());
+    assert!(second.proxy.exchanges().is_empty());
 }
 
 #[tokio::test]
@@ -158,15 +156,15 @@ async fn when_a_region_is_down_the_next_replica_is_called() {
     let builder = KmsKeyProvider::builder(client(&primary)).client(client(&second)).multi_region_key([&arn, &replica]);
     let keys = builder.build().await.expect("valid");
     let generated = keys.generate_key(&id(&arn), &context("a")).await.expect("generated");
-    assert!(second.exchanges().is_empty());
-    primary.server().fail_always(Fault::CloseBefore);
+    assert!(second.proxy.exchanges().is_empty());
+    primary.proxy.fail_always(Fault::ResetBefore);
     let opened = keys.unwrap_key(&generated.wrapped, &context("a")).await.expect("the replica opens");
     assert_eq!(opened.expose_secret(), generated.document_key.expose_secret());
-    assert_eq!(second.operations(), ["Decrypt"]);
+    assert_eq!(second.proxy.operations(), ["Decrypt"]);
     // A refusal is no outage: no second opinion is asked for.
-    primary.server().heal();
+    primary.proxy.heal();
     assert!(keys.unwrap_key(&generated.wrapped, &context("b")).await.is_err());
-    assert_eq!(second.operations(), ["Decrypt"]);
+    assert_eq!(second.proxy.operations(), ["Decrypt"]);
 }
 
 #[tokio::test]
@@ -178,7 +176,7 @@ async fn a_rewrap_between_a_replica_and_a_regional_key_is_one_request() {
     let wrapped =
         provider(&primary, &[&arn]).await.generate_key(&id(&arn), &context("a")).await.expect("generated").wrapped;
     let moved = keys.rewrap_key(&wrapped, &context("a"), &id(&regional), &context("a")).await.expect("moved");
-    assert_eq!(second.operations(), ["ReEncrypt"]);
+    assert_eq!(second.proxy.operations(), ["ReEncrypt"]);
     keys.unwrap_key(&moved, &context("a")).await.expect("opens");
 }
 

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use crate::setup::client;
+use crate::setup::{Region, client};
 use aws_sdk_kms::Client;
 use aws_sdk_kms::error::ProvideErrorMetadata;
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{
     DataKeySpec, EncryptionAlgorithmSpec, KeySpec, KeyState as State, KeyUsageType, RecipientInfo,
 };
-use secret_store_dynamo_emulator::{ACCOUNT, KeyState, KmsEmulator};
+use secret_store_dynamo_emulator::{ACCOUNT, KeyState};
 
 fn pairs(pairs: &[(&str, &str)]) -> Option<HashMap<String, String>> {
     Some(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
@@ -31,7 +31,7 @@ async fn encrypted(client: &Client, key: &str, context: &[(&str, &str)]) -> Blob
 /// NumberOfBytes parameters (but not both)"; `GenerateDataKeyWithoutPlaintext`: "returns … only an encrypted copy".
 #[tokio::test]
 async fn data_keys_come_in_clear_and_encrypted() {
-    let kms = KmsEmulator::start("us-east-1");
+    let kms = Region::start("us-east-1");
     let (arn, client) = (kms.create_key(), client(&kms));
     let request = client.generate_data_key().key_id(&arn);
     for (request, size) in [
@@ -51,7 +51,7 @@ async fn data_keys_come_in_clear_and_encrypted() {
     assert_eq!(code!(request.number_of_bytes(1025)), "ValidationException");
     let without = client.generate_data_key_without_plaintext().key_id(&arn).key_spec(DataKeySpec::Aes256);
     let blob = without.send().await.expect("generated").ciphertext_blob.expect("a ciphertext");
-    let answer = kms.exchanges().last().and_then(|exchange| exchange.response.clone()).expect("answered");
+    let answer = kms.proxy.exchanges().last().and_then(|exchange| exchange.response.clone()).expect("answered");
     assert!(!String::from_utf8_lossy(&answer.body).contains("Plaintext"));
     let opened = client.decrypt().ciphertext_blob(blob).send().await.expect("decrypted");
     assert_eq!(opened.plaintext.expect("a plaintext").into_inner().len(), 32);
@@ -61,7 +61,7 @@ async fn data_keys_come_in_clear_and_encrypted() {
 /// KMS API Reference, `Decrypt`: `InvalidCiphertextException`.
 #[tokio::test]
 async fn the_encryption_context_is_bound() {
-    let kms = KmsEmulator::start("us-east-1");
+    let kms = Region::start("us-east-1");
     let (arn, client) = (kms.create_key(), client(&kms));
     let blob = encrypted(&client, &arn, &[("a", "1"), ("b", "2")]).await;
     let decrypt = |context: &[(&str, &str)]| {
@@ -85,7 +85,7 @@ async fn the_encryption_context_is_bound() {
 /// key"; "If you specify a KeyId value … KMS throws an IncorrectKeyException".
 #[tokio::test]
 async fn a_pinned_key_has_to_be_the_one() {
-    let kms = KmsEmulator::start("us-east-1");
+    let kms = Region::start("us-east-1");
     let (arn, other, client) = (kms.create_key(), kms.create_key(), client(&kms));
     kms.set_alias("alias/it", &arn);
     let blob = encrypted(&client, &arn, &[]).await;
@@ -101,7 +101,7 @@ async fn a_pinned_key_has_to_be_the_one() {
 /// KMS API Reference, `Encrypt`: `Plaintext` of 1 to 4,096 bytes; `Decrypt`: `CiphertextBlob` of 1 to 6,144 bytes.
 #[tokio::test]
 async fn sizes_are_limited() {
-    let kms = KmsEmulator::start("us-east-1");
+    let kms = Region::start("us-east-1");
     let (arn, client) = (kms.create_key(), client(&kms));
     let encrypt = |size| client.encrypt().key_id(&arn).plaintext(Blob::new(vec![1; size]));
     let largest = encrypt(4096).send().await.expect("4,096 bytes fit").ciphertext_blob.expect("a ciphertext");
@@ -117,7 +117,7 @@ async fn sizes_are_limited() {
 /// every state.
 #[tokio::test]
 async fn states_matter_to_cryptography_and_not_to_description() {
-    let kms = KmsEmulator::start("us-east-1");
+    let kms = Region::start("us-east-1");
     let (arn, client) = (kms.create_key(), client(&kms));
     let blob = encrypted(&client, &arn, &[]).await;
     for (state, expected, name) in [
@@ -143,7 +143,7 @@ async fn states_matter_to_cryptography_and_not_to_description() {
 /// KMS API Reference, `ReEncrypt`: source and destination contexts, `SourceKeyId` pinned, both key ids answered.
 #[tokio::test]
 async fn re_encryption_moves_key_and_context() {
-    let kms = KmsEmulator::start("us-east-1");
+    let kms = Region::start("us-east-1");
     let (old, new, client) = (kms.create_key(), kms.create_key(), client(&kms));
     let blob = encrypted(&client, &old, &[("a", "1")]).await;
     let request = client.re_encrypt().ciphertext_blob(blob).destination_key_id(&new);
@@ -160,7 +160,7 @@ async fn re_encryption_moves_key_and_context() {
 /// KMS Developer Guide, "Rotating AWS KMS keys": the key keeps its id, and what earlier material encrypted still opens.
 #[tokio::test]
 async fn rotation_keeps_old_ciphertexts_open() {
-    let kms = KmsEmulator::start("us-east-1");
+    let kms = Region::start("us-east-1");
     let (arn, client) = (kms.create_key(), client(&kms));
     let mut blobs = Vec::new();
     for _ in 0..3 {
@@ -176,7 +176,7 @@ async fn rotation_keeps_old_ciphertexts_open() {
 /// with the other; rotation is of the primary and for all. A single-Region key opens nothing elsewhere.
 #[tokio::test]
 async fn replicas_share_material_and_nothing_else() {
-    let (first, second) = (KmsEmulator::start("us-east-1"), KmsEmulator::start("eu-west-1"));
+    let (first, second) = (Region::start("us-east-1"), Region::start("eu-west-1"));
     let (arn, single) = (first.create_multi_region_key(), first.create_key());
     let replica = first.replicate(&arn, &second);
     assert_eq!(arn.replace("us-east-1", "eu-west-1"), replica);
@@ -203,7 +203,7 @@ async fn replicas_share_material_and_nothing_else() {
 /// `GetPublicKey` (DER of SubjectPublicKeyInfo), `GenerateDataKey` ("you cannot use an asymmetric KMS key").
 #[tokio::test]
 async fn rsa_keys_encrypt_with_oaep() {
-    let kms = KmsEmulator::start("us-east-1");
+    let kms = Region::start("us-east-1");
     let (arn, client) = (kms.create_rsa_key(), client(&kms));
     let algorithm = EncryptionAlgorithmSpec::RsaesOaepSha256;
     let encrypt = |size| {
@@ -236,7 +236,7 @@ async fn rsa_keys_encrypt_with_oaep() {
 /// KMS API Reference, "KeyId": "key ID, key ARN, alias name, or alias ARN"; a wrap answers the key ARN.
 #[tokio::test]
 async fn four_names_for_one_key() {
-    let kms = KmsEmulator::start("us-east-1");
+    let kms = Region::start("us-east-1");
     let (arn, client) = (kms.create_key(), client(&kms));
     kms.set_alias("alias/it", &arn);
     let alias_arn = format!("arn:aws:kms:us-east-1:{ACCOUNT}:alias/it");
@@ -250,7 +250,7 @@ async fn four_names_for_one_key() {
 /// KMS Developer Guide, "Troubleshooting AWS KMS permissions": the words of a denial.
 #[tokio::test]
 async fn dry_runs_and_denials() {
-    let kms = KmsEmulator::start("us-east-1");
+    let kms = Region::start("us-east-1");
     let (arn, client) = (kms.create_key(), client(&kms));
     let request = client.generate_data_key().key_id(&arn).key_spec(DataKeySpec::Aes256);
     assert_eq!(code!(request.clone().dry_run(true)), "DryRunOperationException");
@@ -265,7 +265,7 @@ async fn dry_runs_and_denials() {
 /// Whatever the stand-in does not implement is refused, so that no test rests on it.
 #[tokio::test]
 async fn the_unknown_is_refused_loudly() {
-    let kms = KmsEmulator::start("us-east-1");
+    let kms = Region::start("us-east-1");
     let (arn, client) = (kms.create_key(), client(&kms));
     let recipient = RecipientInfo::builder().attestation_document(Blob::new("x")).build();
     let request = client.generate_data_key().key_id(&arn).key_spec(DataKeySpec::Aes256).recipient(recipient);

@@ -1,12 +1,11 @@
 //! Wraps: bound to their context and key, checked in size, and readable both ways with the original.
 
-use crate::setup::{context, id, provider, renamed};
+use crate::setup::{Region, context, id, provider, renamed};
 use secret_store_core::{DocumentKey, EncryptionContext, ErrorKind, KeyProvider, WrappedKey};
-use secret_store_dynamo_emulator::KmsEmulator;
 
 #[tokio::test]
 async fn a_generated_key_opens_under_its_context_and_key_alone() {
-    let kms = KmsEmulator::start("eu-central-1");
+    let kms = Region::start("eu-central-1");
     let (arn, other) = (kms.create_key(), kms.create_key());
     let keys = provider(&kms, &[&arn, &other]).await;
 
@@ -30,7 +29,7 @@ async fn a_generated_key_opens_under_its_context_and_key_alone() {
 
 #[tokio::test]
 async fn every_flipped_bit_and_every_cut_is_refused() {
-    let kms = KmsEmulator::start("eu-central-1");
+    let kms = Region::start("eu-central-1");
     let arn = kms.create_key();
     let keys = provider(&kms, &[&arn]).await;
     let wrapped = keys.generate_key(&id(&arn), &context("a")).await.expect("generated").wrapped;
@@ -47,18 +46,18 @@ async fn every_flipped_bit_and_every_cut_is_refused() {
 
 #[tokio::test]
 async fn decrypt_pins_the_key_and_sends_the_pairs() {
-    let kms = KmsEmulator::start("eu-central-1");
+    let kms = Region::start("eu-central-1");
     let arn = kms.create_key();
     let keys = provider(&kms, &[&arn]).await;
     let wrapped = keys.generate_key(&id(&arn), &context("db")).await.expect("generated").wrapped;
     keys.unwrap_key(&wrapped, &context("db")).await.expect("opens");
 
-    let sent = kms.exchanges();
+    let sent = kms.proxy.exchanges();
     let body = |at: usize| -> serde_json::Value { serde_json::from_slice(&sent[at].request.body).expect("JSON") };
     let pairs = serde_json::json!({
         "ss:store": "store", "ss:application": "app", "ss:name": "db", "ss:version": "1", "ss:purpose": "3", "ss:suite": "1",
     });
-    assert_eq!(kms.operations(), ["GenerateDataKey", "Decrypt"]);
+    assert_eq!(kms.proxy.operations(), ["GenerateDataKey", "Decrypt"]);
     assert_eq!(body(0)["EncryptionContext"], pairs);
     assert_eq!(body(0)["KeySpec"], "AES_256");
     assert_eq!(body(1)["EncryptionContext"], pairs);
@@ -67,7 +66,7 @@ async fn decrypt_pins_the_key_and_sends_the_pairs() {
 
 #[tokio::test]
 async fn wrapping_an_existing_key_gives_it_back() {
-    let kms = KmsEmulator::start("eu-central-1");
+    let kms = Region::start("eu-central-1");
     let arn = kms.create_key();
     let keys = provider(&kms, &[&arn]).await;
     let key = DocumentKey::from_bytes(&[7; 32]).expect("32 bytes");
@@ -83,7 +82,7 @@ async fn wrapping_an_existing_key_gives_it_back() {
 
 #[tokio::test]
 async fn sizes_belong_to_contexts() {
-    let kms = KmsEmulator::start("eu-central-1");
+    let kms = Region::start("eu-central-1");
     let arn = kms.create_key();
     let keys = provider(&kms, &[&arn]).await;
     for size in [16, 24, 32] {
@@ -99,7 +98,7 @@ async fn sizes_belong_to_contexts() {
 
 #[tokio::test]
 async fn a_key_of_the_wrong_size_is_refused_also_when_kms_opens_it() {
-    let kms = KmsEmulator::start("eu-central-1");
+    let kms = Region::start("eu-central-1");
     let arn = kms.create_key();
     let keys = provider(&kms, &[&arn]).await;
     let bound = context("a");
@@ -121,7 +120,7 @@ async fn a_key_of_the_wrong_size_is_refused_also_when_kms_opens_it() {
 
 #[tokio::test]
 async fn format_0_has_no_context_and_16_bytes() {
-    let kms = KmsEmulator::start("eu-central-1");
+    let kms = Region::start("eu-central-1");
     let arn = kms.create_key();
     let keys = provider(&kms, &[&arn]).await;
     let legacy = EncryptionContext::legacy();
@@ -129,7 +128,7 @@ async fn format_0_has_no_context_and_16_bytes() {
     assert_eq!(generated.document_key.expose_secret().len(), 16);
     let opened = keys.unwrap_key(&generated.wrapped, &legacy).await.expect("opens");
     assert_eq!(opened.expose_secret(), generated.document_key.expose_secret());
-    for exchange in kms.exchanges() {
+    for exchange in kms.proxy.exchanges() {
         let body: serde_json::Value = serde_json::from_slice(&exchange.request.body).expect("JSON");
         assert!(body.get("EncryptionContext").is_none(), "{body}");
         assert_eq!(body["KeyId"], arn);
@@ -140,7 +139,7 @@ async fn format_0_has_no_context_and_16_bytes() {
 
 #[tokio::test]
 async fn what_cannot_be_a_ciphertext_is_not_sent() {
-    let kms = KmsEmulator::start("eu-central-1");
+    let kms = Region::start("eu-central-1");
     let arn = kms.create_key();
     let keys = provider(&kms, &[&arn]).await;
     for size in [0, 6145, 400_000] {
@@ -151,15 +150,15 @@ async fn what_cannot_be_a_ciphertext_is_not_sent() {
             keys.rewrap_key(&wrapped, &context("a"), &id(&arn), &context("a")).await.expect_err("no ciphertext");
         assert_eq!(error.kind(), ErrorKind::Integrity);
     }
-    assert!(kms.exchanges().is_empty());
+    assert!(kms.proxy.exchanges().is_empty());
     let largest = WrappedKey::new(id(&arn), vec![0; 6144]);
     let error = keys.unwrap_key(&largest, &context("a")).await.expect_err("KMS refuses it");
-    assert_eq!((error.kind(), kms.exchanges().len()), (ErrorKind::Integrity, 1));
+    assert_eq!((error.kind(), kms.proxy.exchanges().len()), (ErrorKind::Integrity, 1));
 }
 
 #[tokio::test]
 async fn a_rotated_key_opens_what_it_wrapped_before() {
-    let kms = KmsEmulator::start("eu-central-1");
+    let kms = Region::start("eu-central-1");
     let arn = kms.create_key();
     let keys = provider(&kms, &[&arn]).await;
     let old = keys.generate_key(&id(&arn), &context("a")).await.expect("generated");

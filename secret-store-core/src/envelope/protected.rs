@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::wraps::Wraps;
 use super::{Format, Sealed, metadata};
 use crate::error::{Error, Result};
 use crate::id::{ApplicationName, MasterKeyId, SecretId, SecretName, SecretVersion};
@@ -22,6 +23,7 @@ pub(crate) mod attribute {
     pub(crate) const VERSION: &str = "Version";
     pub(crate) const CREATED_AT: &str = "CreatedAt";
     pub(crate) const METADATA: &str = "Metadata";
+    pub(crate) const WRAPS: &str = "Wraps";
 }
 use attribute::*;
 
@@ -34,6 +36,8 @@ pub struct ProtectedSecret {
     id: SecretId,
     version: SecretVersion,
     wrapped_key: WrappedKey,
+    /// The same document key under other master keys.
+    wraps: Option<Arc<Wraps>>,
     iv: Arc<[u8]>,
     value: Arc<[u8]>,
     /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -74,6 +78,7 @@ impl ProtectedSecret {
             id,
             version,
             wrapped_key,
+            wraps: None,
             iv: iv.into(),
             value: value.into(),
             created_at: created_at.map(milliseconds),
@@ -82,12 +87,18 @@ impl ProtectedSecret {
         }
     }
 
+    /// With further wraps of its document key.
+    pub(crate) fn with_wraps(mut self, wraps: Option<Arc<Wraps>>) -> Self {
+        self.wraps = wraps;
+        self
+    }
+
     /// Reads a record that was found under a secret's name. Attributes this release does not know are left alone.
     ///
     /// # Errors
     ///
-    /// [`Integrity`](crate::ErrorKind::Integrity) for a missing or mistyped attribute, other names than the secret's own, a size of
-    /// the initialisation vector that no format has, or metadata in format 0, which has none.
+    /// [`Integrity`](crate::ErrorKind::Integrity) for a missing, mistyped or malformed attribute, other names than the secret's own, a
+    /// size of the initialisation vector that no format has, or metadata or further wraps in format 0, which has none.
     pub fn from_record(id: &SecretId, record: &Record) -> Result<Self> {
         let found = Attributes::of(record);
         let named = text(found.application_name)?[..] == *id.application().as_str()
@@ -97,10 +108,12 @@ impl ProtectedSecret {
         }
         let master_key_id = MasterKeyId::new(text(found.master_key_id)?).map_err(|_| Error::integrity())?;
         let iv = bytes(found.iv)?;
+        let wraps = found.wraps.map(|value| Wraps::parse(&master_key_id, bytes(Some(value))?)).transpose()?;
         let protected = Self {
             id: id.clone(),
             version: version(found.version, Some(&iv))?,
             wrapped_key: WrappedKey::new(master_key_id, bytes(found.document_key)?),
+            wraps,
             iv,
             value: bytes(found.value)?,
             created_at: found.created_at.map(|value| number(Some(value))).transpose()?,
@@ -108,7 +121,7 @@ impl ProtectedSecret {
             reservation: None,
         };
         match protected.format()? {
-            Format::Zero if protected.metadata.is_some() => Err(Error::integrity()),
+            Format::Zero if protected.metadata.is_some() || protected.wraps.is_some() => Err(Error::integrity()),
             _ => Ok(protected),
         }
     }
@@ -129,7 +142,7 @@ impl ProtectedSecret {
     #[must_use]
     pub fn to_record(&self) -> Record {
         // In the order of the names, so that each is appended.
-        let mut record = Record::with_capacity(9);
+        let mut record = Record::with_capacity(9 + usize::from(self.wraps.is_some()));
         record.set(APPLICATION_NAME, Value::Text(Arc::clone(self.id.application().as_shared())));
         if let Some(created_at) = self.created_at {
             record.set(CREATED_AT, Value::Number(created_at));
@@ -144,6 +157,9 @@ impl ProtectedSecret {
         record.set(SECRET_NAME, Value::Text(Arc::clone(self.id.name().as_shared())));
         if self.version != SecretVersion::UNVERSIONED {
             record.set(VERSION, Value::Number(self.version.get()));
+        }
+        if let Some(wraps) = &self.wraps {
+            record.set(WRAPS, Value::Bytes(Arc::clone(wraps.encoded())));
         }
         record
     }
@@ -160,6 +176,7 @@ impl ProtectedSecret {
         bytes += self.wrapped_key.master_key_id().as_str().len() + self.wrapped_key.as_bytes().len();
         bytes += self.iv.len() + self.value.len();
         bytes += self.metadata.as_ref().map_or(0, |metadata| METADATA.len() + metadata.len());
+        bytes += self.wraps.as_ref().map_or(0, |wraps| WRAPS.len() + wraps.encoded().len());
         bytes += self.created_at.map_or(0, |_| number(CREATED_AT));
         bytes + if self.version == SecretVersion::UNVERSIONED { 0 } else { number(VERSION) }
     }
@@ -180,6 +197,17 @@ impl ProtectedSecret {
     #[must_use]
     pub fn wrapped_key(&self) -> &WrappedKey {
         &self.wrapped_key
+    }
+
+    /// The same document key wrapped under further master keys, by ascending id; empty where there is none.
+    #[must_use]
+    pub fn further_wraps(&self) -> &[WrappedKey] {
+        self.wraps.as_ref().map_or(&[], |wraps| wraps.keys())
+    }
+
+    /// Every wrap of the document key, the first one first.
+    pub(crate) fn all_wraps(&self) -> impl Iterator<Item = &WrappedKey> + Clone {
+        std::iter::once(&self.wrapped_key).chain(self.further_wraps())
     }
 
     pub(crate) fn sealed(&self) -> Result<Sealed<'_>> {
@@ -205,6 +233,7 @@ impl ProtectedSecret {
             version: self.version,
             revision,
             master_key_id: self.wrapped_key.master_key_id().clone(),
+            also_wrapped_with: self.further_wraps().iter().map(|wrap| wrap.master_key_id().clone()).collect(),
             format: self.format()?,
             created_at: self.created_at.and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms))),
             metadata: self.decoded_metadata()?.0,
@@ -221,7 +250,7 @@ impl ProtectedSecret {
     }
 }
 
-/// The attributes of a secret's record, found in one pass: looking nine names up costs more than a small decryption.
+/// The attributes of a secret's record, found in one pass: looking ten names up costs more than a small decryption.
 #[derive(Default)]
 struct Attributes<'a> {
     application_name: Option<&'a Value>,
@@ -233,6 +262,7 @@ struct Attributes<'a> {
     value: Option<&'a Value>,
     secret_name: Option<&'a Value>,
     version: Option<&'a Value>,
+    wraps: Option<&'a Value>,
 }
 
 impl<'a> Attributes<'a> {
@@ -249,6 +279,7 @@ impl<'a> Attributes<'a> {
                 PROTECTED_SECRET_VALUE => &mut found.value,
                 SECRET_NAME => &mut found.secret_name,
                 VERSION => &mut found.version,
+                WRAPS => &mut found.wraps,
                 _ => continue,
             };
             *place = Some(value);
@@ -319,6 +350,11 @@ mod tests {
             let protected =
                 ProtectedSecret::new(id.clone(), version, wrapped.clone(), &[3; 12], vec![4; 99], created_at, metadata);
             assert_eq!(protected.record_bytes(), protected.to_record().size());
+            let further = vec![WrappedKey::new(MasterKeyId::new("second").expect("valid"), vec![5; 70])];
+            let wraps = Wraps::new(wrapped.master_key_id(), further).expect("valid");
+            let (one, several) = (protected.record_bytes(), protected.with_wraps(wraps));
+            assert_eq!(several.record_bytes(), several.to_record().size());
+            assert!(several.record_bytes() > one + 70);
         }
     }
 }

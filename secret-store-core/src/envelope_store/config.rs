@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use super::high_water::HighWaterMarks;
 use super::key_cache::KeyCache;
+use super::outages::Outages;
 use super::{EnvelopeStore, Inner};
 use crate::clock::{Clock, SystemClock};
+use crate::envelope::wraps::MAX_FURTHER_WRAPS;
 use crate::envelope::{Format, format};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ApplicationName, MasterKeyId, StoreId};
@@ -55,6 +57,8 @@ pub struct ApplicationConfig {
     pub legacy: Legacy,
     /// The master key for new versions; the store's by default.
     pub master_key_id: Option<MasterKeyId>,
+    /// The further master keys for new versions; the store's by default.
+    pub also_wrap_with: Option<Vec<MasterKeyId>>,
     /// How many earlier versions are kept; the store's by default.
     pub history: Option<HistoryRetention>,
 }
@@ -74,6 +78,14 @@ impl ApplicationConfig {
         self
     }
 
+    /// Wraps new document keys of this application under these master keys too, in the place of those that the store
+    /// [says](EnvelopeStoreBuilder::also_wrap_with); none of them where this is empty.
+    #[must_use]
+    pub fn with_also_wrap_with(mut self, ids: impl IntoIterator<Item = MasterKeyId>) -> Self {
+        self.also_wrap_with = Some(ids.into_iter().collect());
+        self
+    }
+
     /// Keeps so many earlier versions.
     #[must_use]
     pub fn with_history(mut self, history: HistoryRetention) -> Self {
@@ -90,6 +102,7 @@ impl ApplicationConfig {
 pub(super) struct Config {
     pub(super) store_id: StoreId,
     master_key_id: Option<MasterKeyId>,
+    also_wrap_with: Vec<MasterKeyId>,
     wrap_with: Option<HashSet<MasterKeyId>>,
     unwrap_with: Option<HashSet<MasterKeyId>>,
     applications: HashMap<ApplicationName, ApplicationConfig>,
@@ -118,6 +131,27 @@ impl Config {
         ))
     }
 
+    /// Refuses configured master keys that no put could use.
+    fn check_keys(&mut self, keys: &dyn KeyProvider) -> Result<()> {
+        check_further_keys(&mut self.also_wrap_with)?;
+        for application in self.applications.values_mut() {
+            let Some(ids) = &mut application.also_wrap_with else { continue };
+            check_further_keys(ids)?;
+            if application.legacy == Legacy::ReadWrite && !ids.is_empty() {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    "format 0 has room for one wrap: configure the application with `Legacy::Read` or without further master keys",
+                ));
+            }
+        }
+        let of_applications = self
+            .applications
+            .values()
+            .flat_map(|application| application.also_wrap_with.iter().flatten().chain(&application.master_key_id));
+        let mut configured = of_applications.chain(&self.also_wrap_with).chain(&self.master_key_id);
+        configured.try_for_each(|id| allowed(id, self.wrap_with.as_ref(), keys))
+    }
+
     /// The master key for a new version, if the allow-list has it.
     pub(super) fn wrapping_key<'a>(
         &'a self,
@@ -134,10 +168,30 @@ impl Config {
         allowed(id, self.wrap_with.as_ref(), keys).map(|()| id)
     }
 
+    /// The further master keys for a new version, if the allow-list has them all. The one it is wrapped under first may be among them.
+    pub(super) fn further_keys(&self, name: &ApplicationName, keys: &dyn KeyProvider) -> Result<&[MasterKeyId]> {
+        let ids = self.application(name).also_wrap_with.as_ref().unwrap_or(&self.also_wrap_with);
+        ids.iter().try_for_each(|id| allowed(id, self.wrap_with.as_ref(), keys))?;
+        Ok(ids)
+    }
+
     /// Refuses a master key that a record names unless the allow-list has it. No call is made for this.
     pub(super) fn check_unwrapping_key(&self, id: &MasterKeyId, keys: &dyn KeyProvider) -> Result<()> {
         allowed(id, self.unwrap_with.as_ref(), keys)
     }
+}
+
+/// Orders them, and keeps each once.
+fn check_further_keys(ids: &mut Vec<MasterKeyId>) -> Result<()> {
+    ids.sort();
+    ids.dedup();
+    if ids.len() > MAX_FURTHER_WRAPS {
+        return Err(Error::invalid_input(format!(
+            "{} further master keys are configured: at most {MAX_FURTHER_WRAPS} are possible",
+            ids.len()
+        )));
+    }
+    Ok(())
 }
 
 fn allowed(id: &MasterKeyId, list: Option<&HashSet<MasterKeyId>>, keys: &dyn KeyProvider) -> Result<()> {
@@ -155,6 +209,7 @@ pub struct EnvelopeStoreBuilder {
     clock: Arc<dyn Clock>,
     store_id: Option<Result<StoreId>>,
     master_key_id: Option<Result<MasterKeyId>>,
+    also_wrap_with: Vec<MasterKeyId>,
     wrap_with: Option<HashSet<MasterKeyId>>,
     unwrap_with: Option<HashSet<MasterKeyId>>,
     applications: HashMap<ApplicationName, ApplicationConfig>,
@@ -172,6 +227,7 @@ impl EnvelopeStoreBuilder {
             clock: Arc::new(SystemClock),
             store_id: None,
             master_key_id: None,
+            also_wrap_with: Vec::new(),
             wrap_with: None,
             unwrap_with: None,
             applications: HashMap::new(),
@@ -200,6 +256,17 @@ impl EnvelopeStoreBuilder {
         T::Error: Into<Error>,
     {
         self.master_key_id = Some(id.try_into().map_err(Into::into));
+        self
+    }
+
+    /// Wraps every new document key under these master keys too, so that each of them opens what is written: a region's or a
+    /// provider's loss is survived by what another holds. None by default, at most eight.
+    ///
+    /// A put is then one more call for each of them, all at once; it fails where one of them fails, so that nothing is believed
+    /// to be safe that is not. The master key of a put may be listed: it is not wrapped under twice. A reader asks them, in their
+    /// order, only when the first one gives no key. Format 0 has one wrap, whatever stands here.
+    pub fn also_wrap_with(mut self, ids: impl IntoIterator<Item = MasterKeyId>) -> Self {
+        self.also_wrap_with = ids.into_iter().collect();
         self
     }
 
@@ -256,8 +323,9 @@ impl EnvelopeStoreBuilder {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for a missing or malformed store id or master key id, or limits that no value
-    /// fits; [`KeyNotAllowed`](ErrorKind::KeyNotAllowed) for a configured master key that the key provider does not accept.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for a missing or malformed store id or master key id, too many further master
+    /// keys, or limits that no value fits; [`Unsupported`](ErrorKind::Unsupported) for an application that is to write format 0
+    /// and names further master keys itself; [`KeyNotAllowed`](ErrorKind::KeyNotAllowed) for a configured master key that the key provider does not accept.
     pub fn build(self) -> Result<EnvelopeStore> {
         let store_id = self
             .store_id
@@ -265,9 +333,10 @@ impl EnvelopeStoreBuilder {
         if self.records.limits().record_bytes < format::OVERHEAD_BYTES {
             return Err(Error::invalid_input("the persistence's record limit is too small for any secret"));
         }
-        let config = Config {
+        let mut config = Config {
             store_id,
             master_key_id: self.master_key_id.transpose()?,
+            also_wrap_with: self.also_wrap_with,
             wrap_with: self.wrap_with,
             unwrap_with: self.unwrap_with,
             applications: self.applications,
@@ -275,13 +344,11 @@ impl EnvelopeStoreBuilder {
             history: self.history,
             value_bytes: self.value_bytes,
         };
-        let configured = config.applications.values().filter_map(|application| application.master_key_id.as_ref());
-        for id in configured.chain(&config.master_key_id) {
-            allowed(id, config.wrap_with.as_ref(), &*self.keys)?;
-        }
+        config.check_keys(&*self.keys)?;
         let cache = KeyCache::new(self.cache.0, self.cache.1);
         let marks = HighWaterMarks::new(self.marks);
-        let inner = Inner { keys: self.keys, records: self.records, clock: self.clock, config, cache, marks };
+        let outages = Outages::default();
+        let inner = Inner { keys: self.keys, records: self.records, clock: self.clock, config, cache, marks, outages };
         Ok(EnvelopeStore { inner: Arc::new(inner) })
     }
 }

@@ -38,6 +38,14 @@ enum State {
     Refused(ErrorKind),
 }
 
+/// What came of a wrapped key.
+pub(super) enum Opened {
+    /// It gave a key, which was tried on the value.
+    Tried(Result<SecretValue>),
+    /// It gave none.
+    NoKey(Error),
+}
+
 #[derive(Clone, PartialEq, Eq)]
 struct CacheKey {
     wrapped: WrappedKey,
@@ -78,16 +86,15 @@ impl KeyCache {
         Self { cache: on.then(|| Cache::new(capacity)), ttl, purges: AtomicU64::new(0), swept: AtomicU64::new(0) }
     }
 
-    /// Opens a value with a cipher that is there; `None` where none is.
+    /// Opens a value with what is there of a wrapped key; `None` where nothing is.
     pub(super) fn open_ready(
         &self,
         key: &KeyRef<'_>,
         clock: &dyn Clock,
         open: impl Fn(&ReadyCipher) -> Result<SecretValue>,
-    ) -> Result<Option<SecretValue>> {
-        let Some(cache) = &self.cache else { return Ok(None) };
-        let entry = cache.get(key).filter(|entry| entry.expires > clock.monotonic());
-        entry.map(|entry| entry.open(open)).transpose()
+    ) -> Option<Opened> {
+        let entry = self.cache.as_ref()?.get(key).filter(|entry| entry.expires > clock.monotonic());
+        entry.map(|entry| entry.open(open))
     }
 
     /// Where [`open_ready`](Self::open_ready) found none: unwraps a cipher and keeps it if it opens the value. At most one unwrap of one key
@@ -98,11 +105,16 @@ impl KeyCache {
         clock: &dyn Clock,
         unwrap: impl FnOnce() -> F,
         open: impl Fn(&ReadyCipher) -> Result<SecretValue>,
-    ) -> Result<SecretValue>
+    ) -> Opened
     where
         F: Future<Output = Result<ReadyCipher>>,
     {
-        let Some(cache) = &self.cache else { return open(&unwrap().await?) };
+        let Some(cache) = &self.cache else {
+            return match unwrap().await {
+                Ok(cipher) => Opened::Tried(open(&cipher)),
+                Err(error) => Opened::NoKey(error),
+            };
+        };
         self.sweep(clock.monotonic());
         let owned = CacheKey { wrapped: key.wrapped.clone(), context: key.context.into() };
         loop {
@@ -111,12 +123,12 @@ impl KeyCache {
                 Ok(_) => drop(cache.remove_if(&owned, |entry| entry.expires <= clock.monotonic())),
                 Err(guard) => {
                     let purges = self.purges.load(Ordering::Acquire);
-                    let (result, kept) = self.unwrap_and_open(&key, clock, unwrap, open).await;
+                    let (opened, kept) = self.unwrap_and_open(&key, clock, unwrap, open).await;
                     if let Some(entry) = kept.filter(|_| self.purges.load(Ordering::Acquire) == purges) {
                         // It fails only when a purge removed the placeholder meanwhile: then nothing is to be kept.
                         drop(guard.insert(Arc::new(entry)));
                     }
-                    return result;
+                    return opened;
                 }
             }
         }
@@ -129,7 +141,7 @@ impl KeyCache {
         clock: &dyn Clock,
         unwrap: impl FnOnce() -> F,
         open: impl Fn(&ReadyCipher) -> Result<SecretValue>,
-    ) -> (Result<SecretValue>, Option<Entry>)
+    ) -> (Opened, Option<Entry>)
     where
         F: Future<Output = Result<ReadyCipher>>,
     {
@@ -138,12 +150,12 @@ impl KeyCache {
                 let value = open(&cipher);
                 let expires = clock.monotonic() + self.jittered_ttl(key);
                 let kept = value.is_ok().then_some(Entry { state: State::Ready(cipher), expires });
-                (value, kept)
+                (Opened::Tried(value), kept)
             }
             Err(error) => {
                 let expires = clock.monotonic() + REFUSAL_TTL.min(self.ttl);
                 let kept = is_definite(error.kind()).then_some(Entry { state: State::Refused(error.kind()), expires });
-                (Err(error), kept)
+                (Opened::NoKey(error), kept)
             }
         }
     }
@@ -177,11 +189,13 @@ impl KeyCache {
 }
 
 impl Entry {
-    fn open(&self, open: impl Fn(&ReadyCipher) -> Result<SecretValue>) -> Result<SecretValue> {
+    fn open(&self, open: impl Fn(&ReadyCipher) -> Result<SecretValue>) -> Opened {
         match &self.state {
-            State::Ready(cipher) => open(cipher),
-            State::Refused(ErrorKind::Integrity) => Err(Error::integrity()),
-            State::Refused(kind) => Err(Error::new(*kind, "the key provider refused this wrapped key a moment ago")),
+            State::Ready(cipher) => Opened::Tried(open(cipher)),
+            State::Refused(ErrorKind::Integrity) => Opened::NoKey(Error::integrity()),
+            State::Refused(kind) => {
+                Opened::NoKey(Error::new(*kind, "the key provider refused this wrapped key a moment ago"))
+            }
         }
     }
 }

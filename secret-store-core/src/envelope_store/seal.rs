@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 
+use futures_util::future::try_join_all;
+
 use super::Inner;
 use super::config::Legacy;
 use super::state::State;
 use crate::context::{EncryptionContext, ValueAad};
 use crate::crypto::Aes256Gcm;
 use crate::envelope::protected::{ProtectedSecret, Reservation};
+use crate::envelope::wraps::Wraps;
 use crate::envelope::{Format, format, legacy, metadata};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{MasterKeyId, SecretId, SecretVersion};
+use crate::key::GeneratedKey;
 use crate::secret::{Metadata, SecretValue};
 use crate::store::PutOptions;
 
@@ -45,6 +49,8 @@ pub(super) struct Draft<'a> {
     pub(super) id: &'a SecretId,
     value: &'a SecretValue,
     master_key_id: &'a MasterKeyId,
+    /// May hold `master_key_id` too.
+    further_keys: &'a [MasterKeyId],
     metadata: Option<Vec<u8>>,
     pub(super) format: Format,
 }
@@ -84,7 +90,8 @@ impl Inner {
             ));
         }
         let master_key_id = self.config.wrapping_key(id.application(), options.master_key_id.as_ref(), &*self.keys)?;
-        Ok(Draft { id, value, master_key_id, metadata, format })
+        let further_keys = self.config.further_keys(id.application(), &*self.keys)?;
+        Ok(Draft { id, value, master_key_id, further_keys, metadata, format })
     }
 
     fn check_value_bytes(&self, actual: usize) -> Result<()> {
@@ -118,12 +125,33 @@ impl Inner {
 
     pub(super) async fn seal_format_1(&self, draft: &Draft<'_>, version: SecretVersion) -> Result<ProtectedSecret> {
         let aad = ValueAad::new(&self.config.store_id, draft.id, version, draft.metadata.as_deref());
-        let generated = self.keys.generate_key(draft.master_key_id, &aad.key_context()).await?;
+        let context = aad.key_context();
+        let generated = self.keys.generate_key(draft.master_key_id, &context).await?;
+        let wraps = match draft.further_keys {
+            [] => None,
+            // Boxed, so that the usual put carries no room for it.
+            _ => Box::pin(self.wrap_further(draft, &generated, &context)).await?,
+        };
         let (value, nonce) = format::seal::<Aes256Gcm>(generated.document_key, &aad, draft.value.expose_secret())?;
         let (id, metadata, now) = (draft.id.clone(), draft.metadata.clone(), self.clock.now());
         let protected = ProtectedSecret::new(id, version, generated.wrapped, &nonce, value, Some(now), metadata);
+        let protected = protected.with_wraps(wraps);
         self.check_record_bytes(&protected)?;
         Ok(protected)
+    }
+
+    /// Wraps a new document key under every further master key: all of them, or an error.
+    async fn wrap_further(
+        &self,
+        draft: &Draft<'_>,
+        generated: &GeneratedKey,
+        context: &EncryptionContext,
+    ) -> Result<Option<Arc<Wraps>>> {
+        let first = generated.wrapped.master_key_id();
+        // A provider may name a key otherwise than the configuration does: by its ARN instead of an alias.
+        let further = draft.further_keys.iter().filter(|id| *id != draft.master_key_id && *id != first);
+        let wraps = further.map(|id| self.keys.wrap_key(id, &generated.document_key, context));
+        Wraps::new(first, try_join_all(wraps).await?)
     }
 
     async fn seal_format_0(&self, draft: &Draft<'_>) -> Result<ProtectedSecret> {

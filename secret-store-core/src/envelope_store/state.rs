@@ -6,6 +6,7 @@ use super::config::Legacy;
 use super::high_water::Mark;
 use super::{Inner, layout};
 use crate::envelope::protected::{Reservation, stored_version};
+use crate::envelope::wraps::is_same_version;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{SecretId, SecretVersion};
 use crate::persistence::{Consistency, Precondition, Stored};
@@ -130,6 +131,14 @@ impl Inner {
         let current = self.records.load(current, Consistency::Strong).await?;
         let state = State::new(current, self.records.load(last, Consistency::Strong).await?);
         if state.is_older_than(&mark)? { Err(rollback_detected()) } else { self.with_tail(id, state).await }
+    }
+
+    /// The state as it is now, if nothing but the wraps of the current record has changed since.
+    pub(super) async fn under_other_wraps(&self, id: &SecretId, then: &State) -> Option<State> {
+        let now = self.state(id).await.ok()?;
+        let (Some(before), Some(after)) = (&then.current, &now.current) else { return None };
+        let is_rewrapped = before.revision != after.revision && is_same_version(&before.record, &after.record);
+        (is_rewrapped && then.last_unchanged() == now.last_unchanged()).then_some(now)
     }
 
     /// Looks for the history's highest number where it decides the next one: under a format-0 record that is to be numbered.

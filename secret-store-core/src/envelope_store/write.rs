@@ -8,6 +8,7 @@ use super::state::{State, rollback_detected};
 use super::{Inner, layout};
 use crate::envelope::Format;
 use crate::envelope::protected::ProtectedSecret;
+use crate::envelope::wraps::is_same_version;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{SecretId, SecretVersion};
 use crate::persistence::{Consistency, Precondition, Revision, Stored, Write};
@@ -49,28 +50,47 @@ impl Inner {
 
     pub(super) async fn save(&self, protected: &ProtectedSecret) -> Result<SecretInfo> {
         self.check_savable(protected)?;
+        let mut reserved = protected.reservation.as_deref().map(State::from);
         let mut retry = Retry::new();
         loop {
-            let state = match &protected.reservation {
-                Some(reservation) => State::from(&**reservation),
+            let state = match &reserved {
+                Some(state) => state.clone(),
                 None => self.state(protected.id()).await?,
             };
-            let outcome = match self.check_is_next(&state, protected) {
-                Ok(()) => self.commit_put(&state, protected).await,
-                Err(error) => Err(error),
-            };
-            match outcome {
-                Err(error) if error.kind() == ErrorKind::Contention => retry.wait(&*self.clock, error).await?,
-                Err(error) if error.kind() == ErrorKind::Conflict => return self.recognise(protected, error).await,
+            let error = match self.try_save(&state, protected).await {
+                Err(error) if is_race(&error) => error,
                 outcome => return outcome,
+            };
+            if error.kind() == ErrorKind::Conflict {
+                // A reservation is of a version: it survives a rotation of the record that it found.
+                let rewrapped = match &reserved {
+                    Some(state) => self.under_other_wraps(protected.id(), state).await,
+                    None => None,
+                };
+                let Some(state) = rewrapped else { return Err(error) };
+                reserved = Some(state);
             }
+            retry.wait(&*self.clock, error).await?;
+        }
+    }
+
+    async fn try_save(&self, state: &State, protected: &ProtectedSecret) -> Result<SecretInfo> {
+        let outcome = match self.check_is_next(state, protected) {
+            Ok(()) => self.commit_put(state, protected).await,
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Err(error) if error.kind() == ErrorKind::Conflict => self.recognise(protected, error).await,
+            outcome => outcome,
         }
     }
 
     fn check_savable(&self, protected: &ProtectedSecret) -> Result<()> {
         let id = protected.id();
         id.check_writable()?;
-        self.config.wrapping_key(id.application(), Some(protected.wrapped_key().master_key_id()), &*self.keys)?;
+        for wrapped in protected.all_wraps() {
+            self.config.wrapping_key(id.application(), Some(wrapped.master_key_id()), &*self.keys)?;
+        }
         if protected.is_numbered_format_0()? {
             return Err(Error::invalid_input(
                 "an earlier version in format 0 cannot become the current record: put its value as a new version",
@@ -144,8 +164,9 @@ impl Inner {
         Some(Write::delete(layout::outgoing(id, version), Precondition::Any))
     }
 
-    /// Commits the main write, the history write after it, and the others. The history slot may hold the very same record already
-    /// (of a restore, or of an earlier life of this record): that is success. Another record there is a rollback.
+    /// Commits the main write, the history write after it, and the others. The history slot may hold the very same version already
+    /// (of a restore, or of an earlier life of this record), under the same wraps or under others, which a rotation may have
+    /// replaced on either side: that is success. Another version there is a rollback.
     async fn commit_with_history(
         &self,
         id: &SecretId,
@@ -170,7 +191,7 @@ impl Inner {
         }
     }
 
-    /// Finds out what occupies a history slot: the same record, which then only must stay there; another, which is a rollback
+    /// Finds out what occupies a history slot: the same version, which then only must stay there; another, which is a rollback
     /// unless the state has changed meanwhile; or nothing any more, which is a race like any other.
     async fn already_in_history(
         &self,
@@ -181,7 +202,7 @@ impl Inner {
     ) -> Result<Write> {
         let key = layout::outgoing(id, outgoing.version);
         let Some(found) = self.records.load(&key, Consistency::Strong).await? else { return Err(error) };
-        if *found.record == outgoing.record {
+        if is_same_version(&found.record, &outgoing.record) {
             return Ok(Write::check(key, Precondition::Revision(found.revision)));
         }
         let current = self.records.load(&layout::current(id), Consistency::Strong).await?;
@@ -189,12 +210,18 @@ impl Inner {
         Err(if unchanged { rollback_detected() } else { error })
     }
 
-    /// After an answer that left it open: whether the secret stands there as it was to be written.
+    /// After an answer that left it open: whether the secret stands there as it was to be written, save for its wraps, which a
+    /// rotation may have replaced since.
     async fn recognise(&self, protected: &ProtectedSecret, error: Error) -> Result<SecretInfo> {
-        match self.records.load(&layout::current(protected.id()), Consistency::Strong).await {
-            Ok(Some(stored)) if *stored.record == protected.to_record() => {
-                self.marks.raise(protected.id(), protected.version());
-                protected.info(stored.revision)
+        let id = protected.id();
+        match self.records.load(&layout::current(id), Consistency::Strong).await {
+            Ok(Some(found)) if is_same_version(&found.record, &protected.to_record()) => {
+                let Ok(info) = ProtectedSecret::from_current(id, &found.record).and_then(|it| it.info(found.revision))
+                else {
+                    return Err(error);
+                };
+                self.marks.raise(id, protected.version());
+                Ok(info)
             }
             _ => Err(error),
         }

@@ -16,13 +16,13 @@ use secret_store_memory::MemoryPersistence;
 
 use super::support::{Call, Strike, World, current, id, kind, last, slot, version, wait};
 
-type Done = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+pub(super) type Done = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
 /// What is done to a secret that has the versions 1 and 2.
 #[derive(Clone, Copy)]
-struct Operation {
-    name: &'static str,
-    run: fn(EnvelopeStore) -> Done,
+pub(super) struct Operation {
+    pub(super) name: &'static str,
+    pub(super) run: fn(EnvelopeStore) -> Done,
     /// What it adds to the versions there are.
     adds: Option<(u64, &'static str)>,
     /// Whether the current record is gone afterwards.
@@ -42,7 +42,7 @@ async fn revision(store: &EnvelopeStore) -> Result<Precondition> {
     Ok(Precondition::Revision(store.get_with(&id("Db"), strong).await?.info().revision.clone()))
 }
 
-const OPERATIONS: &[Operation] = &[
+pub(super) const OPERATIONS: &[Operation] = &[
     reads("get", |store| {
         async move { store.get(&id("Db")).await.map(|secret| assert_eq!(secret.expose_secret(), b"2")) }.boxed()
     }),
@@ -135,7 +135,7 @@ impl Operation {
     }
 
     /// The database is as before or as after, never between; and it goes on with the next number.
-    fn check(&self, world: &World, landed: Landed, what: &str) {
+    pub(super) fn check(&self, world: &World, landed: Landed, what: &str) {
         world.records.unhook();
         world.keys.unhook();
         let found = census(world);
@@ -151,7 +151,7 @@ impl Operation {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Landed {
+pub(super) enum Landed {
     Yes,
     No,
     Unknown,

@@ -12,3 +12,4 @@ mod swap;
 mod tamper;
 mod unknown;
 mod versions;
+mod wraps;

@@ -33,6 +33,7 @@ pub(crate) const IV: &str = "InitialisationVector";
 pub(crate) const VERSION: &str = "Version";
 pub(crate) const CREATED_AT: &str = "CreatedAt";
 pub(crate) const METADATA: &str = "Metadata";
+pub(crate) const WRAPS: &str = "Wraps";
 
 pub(crate) fn app(name: &str) -> ApplicationName {
     ApplicationName::new(name).expect("a valid application name")
@@ -111,6 +112,11 @@ impl World {
     /// A store that knows nothing yet, as a process that has just begun.
     pub(crate) fn store(&self) -> EnvelopeStore {
         self.builder().build().expect("a valid configuration")
+    }
+
+    /// A new store that wraps every document key under the second master key too.
+    pub(crate) fn two_wraps(&self) -> EnvelopeStore {
+        self.builder().also_wrap_with([master("second")]).build().expect("a valid configuration")
     }
 
     /// A new store whose application admits format 0.

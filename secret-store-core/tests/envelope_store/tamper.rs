@@ -14,17 +14,17 @@ use super::support::{
 };
 
 /// Three blocks of AES and a bit, every block of another content.
-const CLEAR: &[u8] = b"a value of a size that fills three blocks and more";
+pub(super) const CLEAR: &[u8] = b"a value of a size that fills three blocks and more";
 
 /// One change of one attribute.
-struct Forgery {
-    attribute: String,
-    what: What,
-    record: Record,
+pub(super) struct Forgery {
+    pub(super) attribute: String,
+    pub(super) what: What,
+    pub(super) record: Record,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum What {
+pub(super) enum What {
     Flip(usize),
     Truncate(usize),
     Append,
@@ -45,7 +45,7 @@ fn flipped(bytes: &[u8], bit: usize) -> Vec<u8> {
 
 /// Every bit flipped, every truncation, a byte appended, the attribute removed, of each other type, and every bit of its name
 /// flipped. Texts and names stay texts: a flip that is no UTF-8 cannot be stored.
-fn forgeries(record: &Record) -> Vec<Forgery> {
+pub(super) fn forgeries(record: &Record) -> Vec<Forgery> {
     let mut all = Vec::new();
     for (attribute, value) in record.iter() {
         let mut add = |what, record: Record| all.push(Forgery { attribute: attribute.to_owned(), what, record });
@@ -88,7 +88,7 @@ fn forgeries(record: &Record) -> Vec<Forgery> {
 }
 
 /// What a reader of format 1 is told of a change.
-fn expected(forgery: &Forgery) -> Option<ErrorKind> {
+pub(super) fn expected(forgery: &Forgery) -> Option<ErrorKind> {
     match (forgery.attribute.as_str(), forgery.what) {
         // Advisory: changed or gone, the value opens. As a number only.
         (CREATED_AT, What::OtherType) => Some(ErrorKind::Integrity),

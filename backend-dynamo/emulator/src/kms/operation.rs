@@ -11,7 +11,7 @@ use super::fields::{Fields, base64};
 use super::key::{Key, Secrets, random};
 use super::refusal::Refusal;
 use super::region::Region;
-use crate::loopback::{Request, Response};
+use crate::exchange::{Request, Response};
 
 /// "Service quotas" aside, the sizes that the API Reference gives for `Plaintext` and `CiphertextBlob`.
 const MAX_PLAINTEXT: usize = 4096;

@@ -1,6 +1,6 @@
 //! The errors of KMS, in its own words.
 
-use crate::loopback::Response;
+use crate::exchange::Response;
 
 /// An error answer.
 #[derive(Debug)]

@@ -1,21 +1,26 @@
 //! Which request goes wrong, and what has passed.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::ProxyFault;
-use crate::loopback::{Exchange, Request, Response};
+use super::Fault;
+use crate::exchange::{Exchange, Request, Response};
+
+/// Answers what may not pass.
+pub(super) type Gate = Arc<dyn Fn(&Request) -> Option<Response> + Send + Sync>;
 
 /// Faults to come and exchanges so far.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Script(Mutex<State>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     received: usize,
-    by_call: HashMap<usize, ProxyFault>,
-    by_operation: HashMap<String, ProxyFault>,
-    always: Option<ProxyFault>,
+    by_call: HashMap<usize, Fault>,
+    by_operation: HashMap<String, Fault>,
+    always: Option<Fault>,
+    gate: Option<Gate>,
     /// By the number of the request, as those before it may have been taken.
     exchanges: Vec<(usize, Exchange)>,
     /// The first answer to each read.
@@ -27,17 +32,17 @@ impl Script {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn fail_calls(&self, call: usize, count: usize, fault: &ProxyFault) {
+    pub(super) fn fail_calls(&self, call: usize, count: usize, fault: &Fault) {
         let mut state = self.state();
         let first = state.received + call;
         state.by_call.extend((first..first + count).map(|number| (number, fault.clone())));
     }
 
-    pub(super) fn fail_always(&self, fault: ProxyFault) {
+    pub(super) fn fail_always(&self, fault: Fault) {
         self.state().always = Some(fault);
     }
 
-    pub(super) fn fail_operation(&self, operation: &str, fault: ProxyFault) {
+    pub(super) fn fail_operation(&self, operation: &str, fault: Fault) {
         self.state().by_operation.insert(operation.to_owned(), fault);
     }
 
@@ -48,12 +53,24 @@ impl Script {
         state.always = None;
     }
 
+    pub(super) fn set_gate(&self, gate: Gate) {
+        self.state().gate = Some(gate);
+    }
+
+    pub(super) fn gate(&self) -> Option<Gate> {
+        self.state().gate.clone()
+    }
+
+    pub(super) fn exchanges(&self) -> Vec<Exchange> {
+        self.state().exchanges.iter().map(|(_, exchange)| exchange.clone()).collect()
+    }
+
     pub(super) fn take_exchanges(&self) -> Vec<Exchange> {
         std::mem::take(&mut self.state().exchanges).into_iter().map(|(_, exchange)| exchange).collect()
     }
 
     /// Records a request. Answers its number and what is to go wrong with it.
-    pub(super) fn received(&self, request: &Request) -> (usize, Option<ProxyFault>) {
+    pub(super) fn received(&self, request: &Request) -> (usize, Option<Fault>) {
         let mut state = self.state();
         let number = state.received;
         state.received += 1;
@@ -67,8 +84,8 @@ impl Script {
         let mut state = self.state();
         let Some((_, exchange)) = state.exchanges.iter_mut().find(|(received, _)| *received == number) else { return };
         exchange.response = Some(response.clone());
-        let read = read_of(&exchange.request);
-        if response.status == 200 && matches!(read.0.as_str(), "GetItem" | "BatchGetItem" | "Query") {
+        if response.status == 200 && matches!(exchange.request.operation(), "GetItem" | "BatchGetItem" | "Query") {
+            let read = read_of(&exchange.request);
             state.first_answers.entry(read).or_insert_with(|| response.clone());
         }
     }
@@ -78,8 +95,15 @@ impl Script {
     }
 }
 
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state();
+        let faults = state.by_call.len() + state.by_operation.len() + usize::from(state.always.is_some());
+        f.debug_struct("Script").field("received", &state.received).field("faults", &faults).finish_non_exhaustive()
+    }
+}
+
 /// The members of a request stand in any order.
 fn read_of(request: &Request) -> (String, String) {
-    let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
-    (request.operation().to_owned(), body.to_string())
+    (request.operation().to_owned(), request.json().to_string())
 }

@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::loopback::{Request, Response};
+use crate::exchange::{Request, Response};
 
 /// Makes the answer to the whole request from the answer to its part.
 type Complete = Box<dyn FnOnce(Response) -> Response + Send>;
 
 /// The part to do, and how its answer says so; `None` where nothing can be left out.
 pub(super) fn partial(request: &Request) -> Option<(Request, Complete)> {
-    let mut body: Value = serde_json::from_slice(&request.body).ok()?;
+    let mut body = request.json();
     match request.operation() {
         "BatchGetItem" => {
             let mut unprocessed = serde_json::Map::new();
