@@ -16,7 +16,7 @@
 //! ```
 //!
 //! [`DynamoPersistence`] keeps the records in one table, which the original Secret Store can share; [`create_table`] makes it,
-//! [`check_table`] tells what is wrong with an existing one.
+//! [`check_table`] tells what is wrong with an existing one, and [`check::RoleCheck`] what a role lacks.
 //!
 //! # Features
 //!
@@ -24,9 +24,11 @@
 //!   [`Connection`] needs an HTTP client of the caller's; the caller's own SDK clients need nothing.
 //! * `config`: region and credentials as the AWS command line finds them, by `Connection::from_env`.
 
+pub mod check;
 mod connection;
 mod key_provider;
 mod persistence;
+pub mod policy;
 mod table;
 
 pub use connection::{Connection, Timeouts};

@@ -44,7 +44,7 @@ const KEYS_PER_BATCH: usize = 100;
 ///   of NULs alone with another NUL behind it.
 /// * **Cancel safe**: a dropped commit was or was not sent; what was sent is atomic.
 /// * **Cost**: a load is one `GetItem`; a batch is one `BatchGetItem` for each 100 keys or 16 MB; a page is one `Query`,
-///   at most 1 MB. Consumed capacity is told to [`tracing`] at level DEBUG.
+///   at most 1 MB. The capacity that each request consumed is told to [`tracing`] at level DEBUG, with operation and table.
 ///
 /// The client's timeouts and retries hold. Build it with `Connection::dynamodb` or set them: the SDK has
 /// no read and no operation timeout of its own.
@@ -73,6 +73,10 @@ impl DynamoPersistence {
     #[must_use]
     pub fn table(&self) -> &str {
         &self.table
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
     }
 
     fn failure(&self, action: &'static str) -> Failure<'_> {

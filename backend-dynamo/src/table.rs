@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::describe_continuous_backups::DescribeContinuousBackupsOutput;
 use aws_sdk_dynamodb::operation::describe_table::DescribeTableError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, PointInTimeRecoverySpecification,
@@ -62,7 +63,7 @@ impl TableOptions {
 }
 
 /// Something about an existing table that is not as it should be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TableProblem {
     /// The table does not exist in this region.
@@ -186,8 +187,7 @@ pub async fn check_table(client: &Client, table: &str) -> Result<Vec<TableProble
     if !has_key_schema(&description) {
         problems.push(TableProblem::KeySchema);
     }
-    // A table that is being updated can be used.
-    if !matches!(description.table_status(), Some(TableStatus::Active | TableStatus::Updating)) {
+    if !is_active(&description) {
         problems.push(TableProblem::NotActive);
     }
     if description.deletion_protection_enabled() != Some(true) {
@@ -211,7 +211,12 @@ async fn describe(client: &Client, table: &str) -> Result<Option<TableDescriptio
     }
 }
 
-fn has_key_schema(description: &TableDescription) -> bool {
+/// A table that is being updated can be used.
+pub(crate) fn is_active(description: &TableDescription) -> bool {
+    matches!(description.table_status(), Some(TableStatus::Active | TableStatus::Updating))
+}
+
+pub(crate) fn has_key_schema(description: &TableDescription) -> bool {
     let keys: Vec<_> = description.key_schema().iter().map(|key| (key.attribute_name(), key.key_type())).collect();
     let is_text = |name: &str| {
         let mut definitions = description.attribute_definitions().iter();
@@ -226,10 +231,14 @@ async fn is_protected_in_time(client: &Client, table: &str) -> Result<bool> {
     let failure = failure(client, table, "dynamodb:DescribeContinuousBackups");
     let output =
         client.describe_continuous_backups().table_name(table).send().await.map_err(|error| failure.error(error))?;
-    let recovery =
-        output.continuous_backups_description().and_then(|backups| backups.point_in_time_recovery_description());
+    Ok(has_recovery(&output))
+}
+
+pub(crate) fn has_recovery(output: &DescribeContinuousBackupsOutput) -> bool {
+    let backups = output.continuous_backups_description();
+    let recovery = backups.and_then(|backups| backups.point_in_time_recovery_description());
     let status = recovery.and_then(|recovery| recovery.point_in_time_recovery_status());
-    Ok(status == Some(&PointInTimeRecoveryStatus::Enabled))
+    status == Some(&PointInTimeRecoveryStatus::Enabled)
 }
 
 fn failure<'a>(client: &'a Client, table: &'a str, action: &'static str) -> Failure<'a> {

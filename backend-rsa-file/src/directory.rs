@@ -1,7 +1,7 @@
 //! A directory of small records that a person can read, safe across crashes and processes.
 
 mod commit;
-mod failure;
+pub(crate) mod failure;
 #[cfg_attr(not(feature = "testing"), allow(unreachable_pub, reason = "public for the tests behind the feature"))]
 pub(crate) mod file_system;
 pub(crate) mod journal;

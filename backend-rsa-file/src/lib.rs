@@ -2,6 +2,8 @@
 //!
 //! * [`RsaKeyProvider`] wraps document keys under RSA keys that lie in a directory of PEM files.
 //! * [`DirectoryPersistence`] keeps records as small files that a person can read, safe across crashes and processes.
+//! * [`JsonLinesSink`] keeps audit entries as lines of JSON, each durable before the operation goes on; [`JsonLinesLog`] reads and
+//!   verifies them.
 //!
 //! # Features
 //!
@@ -14,6 +16,7 @@
 //!
 //! Where both are on, `aws-lc` wins. Both read what the other wrote.
 
+mod audit_log;
 mod directory;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
@@ -23,6 +26,7 @@ mod key_provider;
 #[doc(hidden)]
 pub mod testing;
 
+pub use audit_log::{JsonLinesLog, JsonLinesOptions, JsonLinesReader, JsonLinesSink};
 pub use directory::{Creation, DirectoryOptions, DirectoryPersistence};
 pub use key_provider::{
     GenerateOptions, KeyDirectory, RsaKeyProvider, RsaKeyProviderBuilder, RsaKeySize, SigningKeyId,

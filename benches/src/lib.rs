@@ -4,6 +4,7 @@
 //! `docs/performance.md`; `cargo bench -p secret-store-benches [--features aws-lc]` measures one.
 
 pub mod bare;
+pub mod rotation;
 
 use std::sync::Arc;
 

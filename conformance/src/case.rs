@@ -11,10 +11,10 @@ use secret_store_core::{Clock, Error, ErrorKind, SystemClock};
 use crate::options::Options;
 use crate::report::{CaseReport, Outcome, Report};
 
-/// A case over a fixture `F`, which is made anew for it.
-pub(crate) struct Case<F> {
+/// A case over a fixture `F`, which is made anew for it. Work of another type than the usual one may be unfit for `Send`.
+pub(crate) struct Case<F, Work = BoxFuture<'static, Verdict>> {
     pub(crate) name: &'static str,
-    pub(crate) run: fn(F) -> BoxFuture<'static, Verdict>,
+    pub(crate) run: fn(F) -> Work,
 }
 
 /// What a case answers.
@@ -59,8 +59,11 @@ macro_rules! ensure {
 
 /// The cases of a group, each by the name of its function.
 macro_rules! cases {
-    ($fixture:ty; $group:literal: $($case:ident),+ $(,)?) => {
-        pub(super) const CASES: &[$crate::case::Case<$fixture>] = &[$($crate::case::Case {
+    ($fixture:ty; $($rest:tt)+) => {
+        $crate::case::cases! { $fixture, futures::future::BoxFuture<'static, Verdict>; $($rest)+ }
+    };
+    ($fixture:ty, $work:ty; $group:literal: $($case:ident),+ $(,)?) => {
+        pub(super) const CASES: &[$crate::case::Case<$fixture, $work>] = &[$($crate::case::Case {
             name: concat!($group, "::", stringify!($case)),
             run: |fixture| Box::pin($case(fixture)),
         }),+];
@@ -80,14 +83,15 @@ pub(crate) fn refused<T>(result: Result<T, Error>, kind: ErrorKind, what: &str) 
 }
 
 /// Runs the cases one after another, each with a fixture of its own.
-pub(crate) async fn run_cases<F, M, Made>(
+pub(crate) async fn run_cases<'a, F, Work, M, Made>(
     suite: &'static str,
-    cases: impl Iterator<Item = &Case<F>>,
+    cases: impl Iterator<Item = &'a Case<F, Work>>,
     options: &Options,
     make: M,
 ) -> Report
 where
     F: Send + 'static,
+    Work: Future<Output = Verdict> + 'static,
     M: Fn() -> Made,
     Made: Future<Output = Result<F, Stop>>,
 {
@@ -103,7 +107,11 @@ where
     Report::new(suite, reports)
 }
 
-async fn run_case<F>(case: &Case<F>, options: &Options, made: impl Future<Output = Result<F, Stop>>) -> Outcome {
+async fn run_case<F, Work: Future<Output = Verdict>>(
+    case: &Case<F, Work>,
+    options: &Options,
+    made: impl Future<Output = Result<F, Stop>>,
+) -> Outcome {
     let work = caught(async { (case.run)(made.await?).await });
     let clock = SystemClock;
     let limit = clock.sleep(options.timeout);

@@ -44,6 +44,6 @@ pub use timing_out::TimingOut;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Locks what no panic leaves half done: every critical section here is a single read or replacement.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

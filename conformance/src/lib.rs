@@ -7,7 +7,9 @@
 //! * [`key_provider::run`] for a [`KeyProvider`](secret_store_core::KeyProvider).
 //! * [`store::run`] for a [`SecretStore`](secret_store_core::SecretStore); [`store::run_hostile`] for one that is built over
 //!   a persistence, which the suite then makes fail and lie.
+//! * [`rotation::run`] for a persistence and a key provider together, while keys are changed over them.
 //! * [`fault`]: backends that misbehave on purpose, for your own tests.
+//! * [`IdleTime`]: time that passes only while nothing is under way, for tests of what waits for minutes.
 //!
 //! ```
 //! # fn main() {
@@ -24,6 +26,7 @@
 //! case and no other.
 
 mod case;
+mod idle_time;
 mod options;
 mod report;
 mod steps;
@@ -33,7 +36,9 @@ pub mod key_provider;
 #[cfg(feature = "memory-scan")]
 pub mod memory_scan;
 pub mod persistence;
+pub mod rotation;
 pub mod store;
 
+pub use idle_time::IdleTime;
 pub use options::Options;
 pub use report::{CaseReport, Outcome, Report};

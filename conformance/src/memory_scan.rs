@@ -67,13 +67,21 @@ pub struct Backend {
     keys: Arc<dyn KeyProvider>,
     records: Arc<dyn Persistence>,
     master_key_id: MasterKeyId,
+    other_master_key_id: Option<MasterKeyId>,
 }
 
 impl Backend {
     /// A key provider and a persistence, and the master key to wrap under.
     #[must_use]
     pub fn new(keys: impl KeyProvider, records: impl Persistence, master_key_id: MasterKeyId) -> Self {
-        Self { keys: Arc::new(keys), records: Arc::new(records), master_key_id }
+        Self { keys: Arc::new(keys), records: Arc::new(records), master_key_id, other_master_key_id: None }
+    }
+
+    /// Another master key, to which document keys are moved by `rewrap_key`.
+    #[must_use]
+    pub fn with_other_master_key(mut self, id: MasterKeyId) -> Self {
+        self.other_master_key_id = Some(id);
+        self
     }
 }
 

@@ -41,6 +41,12 @@ impl Report {
         Self { suite, cases }
     }
 
+    /// With the cases of another one, behind its own.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.cases.extend(other.cases);
+        self
+    }
+
     /// All cases, in the order they ran.
     #[must_use]
     pub fn cases(&self) -> &[CaseReport] {

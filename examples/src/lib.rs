@@ -26,3 +26,28 @@ pub mod test_my_service {}
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guides/restore-and-repair.md")]
 pub mod restore_and_repair {}
+
+/// Moving master keys.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guides/move-master-keys.md")]
+pub mod move_master_keys {}
+
+/// Rotating keys.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guides/rotate.md")]
+pub mod rotate {}
+
+/// Retiring a key.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guides/retire-a-key.md")]
+pub mod retire_a_key {}
+
+/// Migrating from the original Secret Store.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guides/migrate.md")]
+pub mod migrate {}
+
+/// Recovering from a compromise.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guides/recover-from-a-compromise.md")]
+pub mod recover_from_a_compromise {}

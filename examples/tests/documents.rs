@@ -62,6 +62,16 @@ fn the_format_document_shows_the_vectors() {
     let wraps = parse("backend-memory/tests/vectors/wraps.json");
     expected.extend(["record", "wraps"].map(|field| text(&wraps[field])));
     expected.extend(wraps["master_keys"].as_object().expect("an object").values().map(text));
+    let tenant = parse("secret-store-core/tests/vectors/tenant.json");
+    expected.extend(["master_key", "active", "owned", "destroyed_tenant"].map(|field| text(&tenant[field])));
+    expected.extend(
+        ["versions", "secrets"]
+            .iter()
+            .flat_map(|list| tenant[list].as_array().expect("an array"))
+            .map(|it| text(&it["record"])),
+    );
+    expected.extend(["key", "context", "wrapped"].map(|field| text(&tenant["versions"][1][field])));
+    expected.extend(["document_key", "context", "wrap"].map(|field| text(&tenant["secrets"][1][field])));
     let value = &parse("secret-store-core/tests/vectors/format1.json")["vectors"][0];
     expected.extend(["document_key", "nonce", "aad", "plaintext", "value"].map(|field| text(&value[field])));
     let wrap = &parse("backend-rsa-file/tests/vectors/sr1.json")["wraps"][0];
@@ -70,6 +80,17 @@ fn the_format_document_shows_the_vectors() {
     let segment = written["wraps"].as_array().expect("an array").iter().find(|wrap| wrap["kind"] == "legacy");
     let segment = segment.expect("a segment of format 0");
     expected.extend(["document_key", "wrapped"].map(|field| hex_of_base64(&segment[field])));
+    let audit = parse("secret-store-core/tests/vectors/audit.json");
+    expected.extend([&audit["key"], &audit["key_id"], &audit["entries"][1]["bytes"], &audit["bare_head"]].map(text));
+    let line = read("backend-rsa-file/tests/vectors/audit.jsonl");
+    expected.push(line.lines().nth(2).expect("a line").split_whitespace().collect());
+
+    let rotation = parse("secret-store-core/tests/vectors/rotation.json");
+    expected.extend(rotation.as_object().expect("an object").values().filter_map(|kept| kept.get("record")).map(text));
+    let items = parse("backend-dynamo/tests/vectors/items.json");
+    for item in [1, 3].map(|number: usize| &items["items"][number]) {
+        expected.extend([text(&item["revision"]), item["item"].to_string()]);
+    }
 
     for bytes in expected {
         assert!(bytes.len() >= 14 && shown.contains(&bytes), "docs/format.md does not show {bytes}");

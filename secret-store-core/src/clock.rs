@@ -23,6 +23,30 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
+/// A moment by both clocks: the monotonic one does not go on while a machine is suspended, the other may be set back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    monotonic: Duration,
+    time_of_day: SystemTime,
+}
+
+impl Moment {
+    pub(crate) fn now(clock: &dyn Clock) -> Self {
+        Self { monotonic: clock.monotonic(), time_of_day: clock.now() }
+    }
+
+    /// The time since then, by whichever clock says more.
+    pub(crate) fn age(&self, clock: &dyn Clock) -> Duration {
+        let by_day = clock.now().duration_since(self.time_of_day).unwrap_or_default();
+        clock.monotonic().saturating_sub(self.monotonic).max(by_day)
+    }
+
+    /// Whether it is no earlier than another one.
+    pub(crate) fn is_since(&self, other: &Self) -> bool {
+        self.monotonic >= other.monotonic
+    }
+}
+
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 #[async_trait]

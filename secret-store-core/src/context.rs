@@ -5,8 +5,9 @@ use std::fmt;
 
 use smallvec::SmallVec;
 
-use crate::error::{Error, Result};
-use crate::id::{SecretId, SecretVersion, StoreId};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{SecretId, SecretVersion, StoreId, TenantId};
+use crate::tenant::TenantKeyVersion;
 
 const PREFIX: &[u8] = b"secret-store/1";
 const PURPOSE_AT: usize = PREFIX.len();
@@ -69,7 +70,7 @@ impl Suite {
     }
 }
 
-/// What a wrapped key belongs to: store, application, name, version, purpose, suite.
+/// What a wrapped key belongs to: store, application, name, version, purpose, suite; for a tenant key store, tenant, version.
 ///
 /// It owns its canonical encoding. A local provider authenticates [`aead_bytes`](EncryptionContext::aead_bytes), a KMS
 /// [`pairs`](EncryptionContext::pairs). The master key is deliberately no part of it: moving a key to another master key
@@ -88,12 +89,6 @@ impl EncryptionContext {
     #[must_use]
     pub fn document_key(store: &StoreId, id: &SecretId, version: SecretVersion) -> Self {
         Self { encoded: encode_secret(Purpose::DocumentKey, store, id, version, None) }
-    }
-
-    /// The context of one version of a tenant's key, as it is stored.
-    pub(crate) fn tenant_key_numbered(store: &StoreId, tenant: &str, version: u32) -> Self {
-        let fields = [store.as_str().as_bytes(), tenant.as_bytes(), &version.to_be_bytes()];
-        Self { encoded: encode(Purpose::TenantKey, Suite::Aes256Gcm, &fields) }
     }
 
     /// The same context with other names: purpose, suite and numbers stay.
@@ -129,6 +124,61 @@ impl EncryptionContext {
         };
         let fields = names.iter().map(String::as_bytes).chain([*number]).collect::<SmallVec<[&[u8]; 4]>>();
         Ok(Self { encoded: encode(purpose.unwrap_or(Purpose::DocumentKey), Suite::Aes256Gcm, &fields) })
+    }
+
+    /// The context of one version of a tenant's key under a master key.
+    #[must_use]
+    pub fn tenant_key(store: &StoreId, tenant: &TenantId, version: TenantKeyVersion) -> Self {
+        let version = version.get().to_be_bytes();
+        let fields = [store.as_str().as_bytes(), tenant.as_str().as_bytes(), &version];
+        Self { encoded: encode(Purpose::TenantKey, Suite::Aes256Gcm, &fields) }
+    }
+
+    /// The context of the document key of one version of one secret under one version of a tenant's key.
+    #[must_use]
+    pub fn tenant_wrapped_document_key(
+        store: &StoreId,
+        id: &SecretId,
+        version: SecretVersion,
+        tenant: &TenantId,
+        key_version: TenantKeyVersion,
+    ) -> Self {
+        Self::document_key(store, id, version).bound_to_tenant(tenant, key_version)
+    }
+
+    /// What a key provider is asked for is a document key (purpose 3). Under a tenant key it is also bound to that key: the same
+    /// four fields and two more, under another purpose.
+    fn bound_to_tenant(&self, tenant: &TenantId, key_version: TenantKeyVersion) -> Self {
+        let key_version = key_version.get().to_be_bytes();
+        let mut fields: SmallVec<[&[u8]; 6]> = Fields(&self.encoded[FIELDS_AT..]).collect();
+        fields.extend([tenant.as_str().as_bytes(), &key_version[..]]);
+        Self { encoded: encode(Purpose::TenantWrappedDocumentKey, Suite::Aes256Gcm, &fields) }
+    }
+
+    /// The context that a tenant key authenticates when it is asked to wrap under this one.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](ErrorKind::Unsupported) unless this is the context of a document key in format 1.
+    pub(crate) fn under_tenant_key(&self, tenant: &TenantId, key_version: TenantKeyVersion) -> Result<Self> {
+        self.document_key_application()?;
+        Ok(self.bound_to_tenant(tenant, key_version))
+    }
+
+    /// The application that a document key belongs to.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`](ErrorKind::Unsupported) where there is none: for another purpose, and in format 0.
+    pub(crate) fn document_key_application(&self) -> Result<&str> {
+        match self.purpose() {
+            Some(Purpose::DocumentKey) => Ok(text(Fields(&self.encoded[FIELDS_AT..]).nth(1))),
+            Some(_) => Err(Error::new(ErrorKind::Unsupported, "a tenant key wraps document keys and nothing else")),
+            None => Err(Error::new(
+                ErrorKind::Unsupported,
+                "format 0 has no tenant keys: configure the application with a master key",
+            )),
+        }
     }
 
     /// The context of format 0: no pairs, no bytes, a 16-byte key. Nothing is bound.
@@ -181,30 +231,40 @@ impl EncryptionContext {
         &self.encoded
     }
 
-    /// The encryption context for a KMS: `ss:store`, `ss:application`, `ss:name`, `ss:version`, `ss:purpose`, `ss:suite`,
-    /// numbers in decimal. Empty for the legacy context.
+    /// The encryption context for a KMS, numbers in decimal: `ss:store`, `ss:application`, `ss:name`, `ss:version` for a
+    /// document key, `ss:store`, `ss:tenant`, `ss:version` for a tenant key, then `ss:purpose`, `ss:suite`. Empty for the
+    /// legacy context. (A document key under a tenant key, which no KMS sees, has `ss:tenant` and `ss:tenant-version` too.)
     #[must_use]
     pub fn pairs(&self) -> Vec<(&'static str, Cow<'_, str>)> {
         if self.is_legacy() {
             return Vec::new();
         }
-        let mut fields = Fields(&self.encoded[FIELDS_AT..]);
-        let mut text = || {
-            let field = fields.next().expect("the encoding has four fields");
-            Cow::Borrowed(std::str::from_utf8(field).expect("the field was encoded from text"))
-        };
-        let (store, application, name) = (text(), text(), text());
-        let version = fields.next().and_then(|field| field.try_into().ok()).map(u64::from_be_bytes);
-        let version = version.expect("the version was encoded as eight bytes");
-        vec![
-            ("ss:store", store),
-            ("ss:application", application),
-            ("ss:name", name),
-            ("ss:version", Cow::Owned(version.to_string())),
-            ("ss:purpose", Cow::Owned(self.encoded[PURPOSE_AT].to_string())),
-            ("ss:suite", Cow::Owned(self.encoded[SUITE_AT].to_string())),
-        ]
+        let fields = Fields(&self.encoded[FIELDS_AT..]);
+        let named = self.names().iter().zip(fields).map(|(name, field)| match *name {
+            "ss:version" | "ss:tenant-version" => (*name, Cow::Owned(number(field).to_string())),
+            name => (name, Cow::Borrowed(text(Some(field)))),
+        });
+        let number_at = |at: usize| Cow::Owned(self.encoded[at].to_string());
+        named.chain([("ss:purpose", number_at(PURPOSE_AT)), ("ss:suite", number_at(SUITE_AT))]).collect()
     }
+
+    /// The names of the fields, in the order of the encoding.
+    fn names(&self) -> &'static [&'static str] {
+        match self.purpose() {
+            Some(Purpose::TenantKey) => &["ss:store", "ss:tenant", "ss:version"],
+            _ => &["ss:store", "ss:application", "ss:name", "ss:version", "ss:tenant", "ss:tenant-version"],
+        }
+    }
+}
+
+fn text(field: Option<&[u8]>) -> &str {
+    let field = field.expect("an encoding made here has its fields");
+    std::str::from_utf8(field).expect("the field was encoded from text")
+}
+
+/// A version: eight bytes of a secret's, four of a tenant key's.
+fn number(field: &[u8]) -> u64 {
+    field.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// A name in a context.
@@ -313,98 +373,4 @@ impl<'a> Iterator for Fields<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    type Decoded = (u8, u8, Vec<Vec<u8>>);
-
-    /// An independent reading of the encoding: whatever can be inverted is unambiguous.
-    fn decode(bytes: &[u8]) -> Option<Decoded> {
-        let rest = bytes.strip_prefix(b"secret-store/1")?;
-        let [purpose, suite, count, rest @ ..] = rest else { return None };
-        let (mut rest, mut fields) = (rest, Vec::new());
-        for _ in 0..*count {
-            let length = u32::from_be_bytes(rest.get(..4)?.try_into().ok()?) as usize;
-            fields.push(rest.get(4..4 + length)?.to_vec());
-            rest = &rest[4 + length..];
-        }
-        rest.is_empty().then_some((*purpose, *suite, fields))
-    }
-
-    fn id(application: &str, name: &str) -> SecretId {
-        SecretId::parse(application, name).expect("valid")
-    }
-
-    fn store(text: &str) -> StoreId {
-        StoreId::new(text).expect("valid")
-    }
-
-    #[test]
-    fn pairs_name_everything() {
-        let version = SecretVersion::new(7).expect("not zero");
-        let context = EncryptionContext::document_key(&store("prod"), &id("App", "Db"), version);
-        let pairs: Vec<_> = context.pairs().into_iter().map(|(key, value)| format!("{key}={value}")).collect();
-        assert_eq!(
-            pairs,
-            ["ss:store=prod", "ss:application=App", "ss:name=Db", "ss:version=7", "ss:purpose=3", "ss:suite=1"]
-        );
-        assert_eq!(context.purpose(), Some(Purpose::DocumentKey));
-        assert_eq!(EncryptionContext::legacy().purpose(), None);
-        assert!(EncryptionContext::legacy().pairs().is_empty());
-        assert!(EncryptionContext::legacy().aead_bytes().is_empty());
-    }
-
-    #[test]
-    fn value_and_key_contexts_differ_in_purpose_only() {
-        let version = SecretVersion::FIRST;
-        let (store, id) = (store("prod"), id("App", "Db"));
-        let expected = EncryptionContext::document_key(&store, &id, version);
-        for metadata in [None, Some(&b"\xa1\x61a\x61b"[..]), Some(&b""[..])] {
-            let aad = ValueAad::new(&store, &id, version, metadata);
-            assert_eq!(aad.key_context(), expected);
-            assert_ne!(aad.as_bytes(), expected.aead_bytes());
-            let fields = decode(aad.as_bytes()).expect("decodes").2;
-            assert_eq!(fields.len(), if metadata.is_some() { 5 } else { 4 });
-        }
-    }
-
-    #[test]
-    fn key_sizes_belong_to_contexts() {
-        let context = EncryptionContext::document_key(&store("s"), &id("a", "b"), SecretVersion::FIRST);
-        assert_eq!((context.key_bytes(), EncryptionContext::legacy().key_bytes()), (32, 16));
-        for size in [0, 15, 16, 24, 32, 33] {
-            assert_eq!(context.check_key_bytes(size).is_ok(), size == 32);
-            assert_eq!(EncryptionContext::legacy().check_key_bytes(size).is_ok(), [16, 24, 32].contains(&size));
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn the_encoding_can_be_inverted(
-            s in "[a-z:/]{1,8}", a in "[a-z:/]{1,8}", n in "[a-z:/]{1,8}", v in 1u64..,
-            m in proptest::option::of(proptest::collection::vec(any::<u8>(), 0..16)),
-        ) {
-            let version = SecretVersion::new(v).expect("not zero");
-            let aad = ValueAad::new(&store(&s), &id(&a, &n), version, m.as_deref());
-            let mut fields = vec![s.into_bytes(), a.into_bytes(), n.into_bytes(), v.to_be_bytes().to_vec()];
-            fields.extend(m);
-            prop_assert_eq!(decode(aad.as_bytes()), Some((1, 1, fields)));
-        }
-
-        /// Pairs that share their concatenation, with the boundaries moved, never share an encoding.
-        #[test]
-        fn moved_boundaries_make_another_context(text in "[a-z]{3,24}", cuts in [1usize..24, 1usize..24, 1usize..24, 1usize..24]) {
-            let split = |a: usize, b: usize| {
-                let (a, b) = (a % (text.len() - 2) + 1, b % (text.len() - 2) + 1);
-                let (low, high) = (a.min(b), a.max(b) + 1);
-                (text[..low].to_owned(), text[low..high].to_owned(), text[high..].to_owned())
-            };
-            let (left, right) = (split(cuts[0], cuts[1]), split(cuts[2], cuts[3]));
-            let context = |(s, a, n): &(String, String, String)| {
-                EncryptionContext::document_key(&store(s), &id(a, n), SecretVersion::FIRST)
-            };
-            prop_assert_eq!(left == right, context(&left).aead_bytes() == context(&right).aead_bytes());
-        }
-    }
-}
+mod tests;

@@ -1,17 +1,23 @@
 //! Key provider × persistence → secret store.
 
-mod config;
+pub(crate) mod bounded;
+pub(crate) mod builder;
+pub(crate) mod config;
 mod high_water;
 mod key_cache;
-mod layout;
+pub(crate) mod layout;
+mod migrate;
 mod open;
 mod outages;
 mod read;
 mod repair;
-mod retry;
+mod reseal;
+pub(crate) mod retry;
 pub(crate) mod rewrap;
 mod seal;
+pub(crate) mod settings_cache;
 mod state;
+mod tier;
 mod write;
 
 use std::fmt;
@@ -19,21 +25,26 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use config::{ApplicationConfig, EnvelopeStoreBuilder, HistoryRetention, Legacy};
+pub use builder::EnvelopeStoreBuilder;
+pub use config::{ApplicationConfig, HistoryRetention, Legacy, SettingsUse};
 pub use seal::ProtectOptions;
 
+use crate::cache::CacheMetrics;
 use crate::clock::Clock;
 use crate::envelope::protected::ProtectedSecret;
 use crate::error::{Error, Result};
 use crate::id::{ApplicationName, MasterKeyId, SecretId};
 use crate::key_provider::KeyProvider;
 use crate::persistence::{Page, Persistence};
+use crate::rotation::Rotator;
 use crate::secret::{Secret, SecretInfo, SecretValue};
+use crate::settings::ApplicationSettings;
 use crate::store::{DeleteOptions, GetOptions, ListOptions, PutOptions, SecretStore};
 use config::Config;
 use high_water::HighWaterMarks;
 use key_cache::KeyCache;
 use outages::Outages;
+use settings_cache::SettingsCache;
 
 /// The secret store: envelope encryption over any [`KeyProvider`] and any [`Persistence`].
 ///
@@ -63,13 +74,14 @@ pub struct EnvelopeStore {
     inner: Arc<Inner>,
 }
 
-struct Inner {
-    keys: Arc<dyn KeyProvider>,
-    records: Arc<dyn Persistence>,
-    clock: Arc<dyn Clock>,
-    config: Config,
+pub(crate) struct Inner {
+    pub(crate) keys: Arc<dyn KeyProvider>,
+    pub(crate) records: Arc<dyn Persistence>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) config: Config,
     cache: KeyCache,
     marks: HighWaterMarks,
+    settings: SettingsCache,
     outages: Outages,
 }
 
@@ -106,7 +118,7 @@ impl EnvelopeStore {
     pub async fn unprotect(&self, protected: &ProtectedSecret) -> Result<Secret> {
         // The empty text that all share: it costs no allocation.
         let revision = crate::persistence::Revision::new(Arc::<str>::default());
-        self.inner.open(protected, revision).await.map_err(|error| named(error, "unprotect", protected.id()))
+        self.inner.unprotect(protected, revision).await.map_err(|error| named(error, "unprotect", protected.id()))
     }
 
     /// Stores a protected secret, if it is still the next version of its secret.
@@ -150,6 +162,30 @@ impl EnvelopeStore {
         self.inner.accept_rollback(id).await.map_err(|error| named(error, "accept rollback", id))
     }
 
+    /// Reads the settings of an application, fresh: what rotations have changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Integrity`](crate::ErrorKind::Integrity) for a malformed record, [`RollbackDetected`](crate::ErrorKind::RollbackDetected) for
+    /// one that is older than seen before, and as the persistence says.
+    pub async fn settings(&self, application: &ApplicationName) -> Result<ApplicationSettings> {
+        let settings =
+            self.inner.current_settings(application).await.map_err(|error| error.with_operation("settings"))?;
+        Ok(ApplicationSettings::clone(&settings.0))
+    }
+
+    /// Rotates keys and migrates from format 0, resumably and beside running readers and writers.
+    #[must_use]
+    pub fn rotator(&self) -> Rotator {
+        Rotator::new(Arc::clone(&self.inner))
+    }
+
+    /// Accepts that the database holds older settings of an application than this process has seen, after a restore. What was
+    /// rotated since is to be rotated again.
+    pub fn accept_settings_rollback(&self, application: &ApplicationName) {
+        self.inner.forget_settings(application);
+    }
+
     /// Makes a secret writable again whose history contradicts its current record (after a restore of some records): its current
     /// value becomes a new version above every number that was ever seen. Answers `None` where there is no current value;
     /// then only the last number is set right. Needs the right to read and to write. Does nothing to a secret that is in order.
@@ -162,6 +198,22 @@ impl EnvelopeStore {
         self.inner.repair(id).await.map_err(|error| named(error, "repair", id))
     }
 
+    /// Asks the key provider now for the document key of a secret's current version, whatever is cached, and keeps what it
+    /// answers: so one learns whether the master key may still be used, without waiting for the cache to expire.
+    ///
+    /// # Errors
+    ///
+    /// As [`SecretStore`] says of reads. The cached key is forgotten then.
+    pub async fn refresh_key_now(&self, id: &SecretId) -> Result<()> {
+        self.inner.refresh_key(id).await.map_err(|error| named(error, "refresh key", id))
+    }
+
+    /// What the cache of document keys did so far.
+    #[must_use]
+    pub fn key_cache_metrics(&self) -> CacheMetrics {
+        self.inner.cache.metrics()
+    }
+
     /// Forgets all cached document keys at once and wipes them.
     pub fn purge_keys(&self) {
         self.inner.cache.purge();
@@ -170,7 +222,7 @@ impl EnvelopeStore {
     /// Wipes cached document keys whose time is over. Reads do this by and by; an idle process calls it from a timer to hold no
     /// key longer than the configured time.
     pub fn sweep_keys(&self) {
-        self.inner.cache.sweep(self.inner.clock.monotonic());
+        self.inner.cache.sweep();
     }
 }
 

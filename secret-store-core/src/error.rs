@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::id::SecretId;
 use crate::persistence::Revision;
@@ -39,6 +40,9 @@ pub enum ErrorKind {
     /// The master key exists but cannot be used now: disabled, deleted, not loaded, locked.
     #[error("key unavailable")]
     KeyUnavailable,
+    /// The tenant key was destroyed, says its record: what it protected is gone for good.
+    #[error("key destroyed")]
+    KeyDestroyed,
     /// The caller's identity may not do this.
     #[error("permission denied")]
     PermissionDenied,
@@ -72,7 +76,7 @@ pub enum ErrorKind {
 #[error(transparent)]
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Inner {
     kind: ErrorKind,
     message: Option<Cow<'static, str>>,
@@ -80,7 +84,8 @@ struct Inner {
     secret: Option<SecretId>,
     revision: Option<Revision>,
     failed_write: Option<usize>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    /// Shared, so that an answer that several waited for reaches each with its cause.
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl fmt::Display for Inner {
@@ -102,6 +107,11 @@ impl StdError for Inner {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }
+}
+
+/// The same error for another who waited for the same answer.
+pub(crate) fn repeated(error: &Error) -> Error {
+    Error(error.0.clone())
 }
 
 impl Error {
@@ -165,13 +175,19 @@ impl Error {
         Self::new(ErrorKind::KeyNotAllowed, format!("master key {id} is not in the allow-list: configure it to use it"))
     }
 
+    /// [`ErrorKind::KeyDestroyed`].
+    #[must_use]
+    pub fn key_destroyed() -> Self {
+        Self::new(ErrorKind::KeyDestroyed, "the tenant key is destroyed: what it protected is gone for good")
+    }
+
     /// Attaches the cause.
     ///
     /// An [`ErrorKind::Integrity`] stays without one: its cause could tell an attacker which check failed.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         if self.0.kind != ErrorKind::Integrity {
-            self.0.source = Some(source.into());
+            self.0.source = Some(source.into().into());
         }
         self
     }
@@ -187,6 +203,18 @@ impl Error {
     #[must_use]
     pub fn with_secret(mut self, id: &SecretId) -> Self {
         self.0.secret.get_or_insert_with(|| id.clone());
+        self
+    }
+
+    /// Says in front of the message where it comes from. An [`ErrorKind::Integrity`] stays bare, as everywhere.
+    pub(crate) fn within(mut self, place: fmt::Arguments<'_>) -> Self {
+        if self.0.kind != ErrorKind::Integrity {
+            let message = match &self.0.message {
+                Some(message) => format!("{place}: {message}"),
+                None => format!("{place}: {}", self.0.kind),
+            };
+            self.0.message = Some(message.into());
+        }
         self
     }
 
@@ -264,6 +292,16 @@ mod tests {
         let error = Error::integrity().with_source("the tag differs at byte 3");
         assert!(error.source().is_none());
         assert_eq!(error.to_string(), "integrity check failed");
+    }
+
+    #[test]
+    fn says_where_it_comes_from_unless_it_is_about_integrity() {
+        let error = Error::new(ErrorKind::Throttled, "slow down").with_operation("unwrap key").with_source("cause");
+        let error = error.within(format_args!("member {}", 2));
+        assert_eq!((error.to_string(), error.kind()), ("unwrap key: member 2: slow down".into(), ErrorKind::Throttled));
+        assert!(error.source().is_some());
+        assert_eq!(Error::not_found().within(format_args!("here")).to_string(), "here: not found");
+        assert_eq!(Error::integrity().within(format_args!("here")).to_string(), "integrity check failed");
     }
 
     #[test]

@@ -9,12 +9,17 @@ use crate::envelope::protected::ProtectedSecret;
 use crate::envelope::protected::attribute::{CREATED_AT, MASTER_KEY_ID, WRAPS};
 use crate::envelope::wraps::Wraps;
 use crate::envelope::{ReadyCipher, Sealed, format, legacy, metadata};
-use crate::id::{MasterKeyId, SecretId, SecretVersion, StoreId};
+use crate::id::{MasterKeyId, SecretId, SecretVersion, StoreId, TenantId};
 use crate::key::{DocumentKey, WrappedKey};
 use crate::key_encryption_key::KeyEncryptionKey;
 use crate::persistence::Revision;
-use crate::record::Record;
+use crate::record::{Record, Value};
+use crate::rotation::RotationJob;
 use crate::secret::{Metadata, SecretValue};
+use crate::settings::ApplicationSettings;
+use crate::tenant::TenantKeyVersion;
+use crate::tenant::records::{ActiveRecord, HeldKey, KeyRecord};
+use crate::tenant::wrap::{self, TenantWrap};
 
 const KEY: [u8; 32] = [7; 32];
 const NONCE: [u8; NONCE_BYTES] = [9; NONCE_BYTES];
@@ -43,6 +48,44 @@ pub fn metadata(bytes: &[u8]) -> bool {
     let again = metadata::encode(&entries, token.as_deref()).expect("only what can be written is read");
     assert_eq!(again.as_deref(), Some(bytes), "metadata has one form");
     true
+}
+
+/// The settings of an application, as the record's bytes.
+pub fn settings(bytes: &[u8]) -> bool {
+    let Ok(record) = Record::from_bytes(bytes) else { return false };
+    let Ok(settings) = ApplicationSettings::from_record(&record) else { return false };
+    assert_eq!(settings.to_record(), record, "settings have one form");
+    assert!(settings.replaced().all(|(_, to)| settings.replacement(to).is_none()), "replacements are flattened");
+    let next = settings.with_format_1_alone();
+    assert!(next.is_err() || settings.sequence() <= next.expect("checked").sequence());
+    true
+}
+
+/// What [`settings`] accepts.
+#[must_use]
+pub fn settings_sample() -> Vec<u8> {
+    let key = |id: &str| MasterKeyId::new(id).expect("a valid id");
+    let settings = ApplicationSettings::default().replacing(&key("2024"), &key("2025"));
+    let settings = settings.and_then(|settings| settings.replacing(&key("2025"), &key("2026")));
+    settings.and_then(|settings| settings.with_format_1_alone()).expect("few").to_record().to_bytes()
+}
+
+/// What a rotation is doing, as the record's bytes.
+pub fn job(bytes: &[u8]) -> bool {
+    let Ok(record) = Record::from_bytes(bytes) else { return false };
+    let Ok(job) = RotationJob::from_record(&record) else { return false };
+    assert_eq!(job.to_record(), record, "a job has one form");
+    assert!(job.fence > 0 && !job.target.to_string().contains(char::is_control), "it can be shown");
+    true
+}
+
+/// What [`job`] accepts.
+#[must_use]
+pub fn job_sample() -> Vec<u8> {
+    let record = Record::new().with("Kind", "migration".into()).with("State", "running".into());
+    let record = record.with("Fence", Value::from(7)).with("Pass", Value::from(2)).with("Changed", Value::from(300));
+    let record = record.with("Owner", Value::from(&[5u8; 16][..])).with("Phase", "current".into());
+    record.with("Cursor", "MainDb".into()).to_bytes()
 }
 
 /// Encoded further wraps.
@@ -157,21 +200,77 @@ pub fn key_encryption_key_sample() -> Vec<u8> {
     KeyEncryptionKey::from_bytes(&KEY).wrap_with(&NONCE, &key, &context).expect("wraps")
 }
 
+pub use crate::audit::fuzzing::{audit_entry, audit_entry_sample, audit_head, audit_head_sample};
+
+fn tenant() -> TenantId {
+    TenantId::new("acme").expect("a valid id")
+}
+
+/// A wrap of a document key under a tenant's key.
+pub fn tenant_wrap(bytes: &[u8]) -> bool {
+    let Ok(parsed) = TenantWrap::parse(bytes) else { return false };
+    assert_eq!(&*wrap::encode(parsed.version, parsed.sealed), bytes, "a wrap has one form");
+    let context = aad(SecretVersion::FIRST, None).key_context();
+    let opens = parsed.open(&KeyEncryptionKey::from_bytes(&KEY), &context, &tenant()).is_ok();
+    assert!(!opens || bytes == tenant_wrap_sample(), "only what was wrapped opens");
+    opens
+}
+
+/// What [`tenant_wrap`] opens.
+#[must_use]
+pub fn tenant_wrap_sample() -> Vec<u8> {
+    let (key, version) = (DocumentKey::from_bytes(&KEY).expect("32 bytes"), TenantKeyVersion::FIRST);
+    let context = aad(SecretVersion::FIRST, None).key_context().under_tenant_key(&tenant(), version);
+    let context = context.expect("the context of a document key");
+    wrap::encode(version, &KeyEncryptionKey::from_bytes(&KEY).wrap_with(&NONCE, &key, &context).expect("wraps"))
+        .to_vec()
+}
+
+/// A record of one version of a tenant's key, or of which is active, as bytes.
+pub fn tenant_record(bytes: &[u8]) -> bool {
+    let Ok(record) = Record::from_bytes(bytes) else { return false };
+    let check = |written: &Record| {
+        assert!(written.iter().all(|(name, value)| record.get(name) == Some(value)), "what is written was read");
+    };
+    let key = KeyRecord::parse(&record).map(|key| {
+        check(&key.to_record());
+        assert!(KeyRecord::parse(&key.to_record()).is_ok_and(|again| again == key));
+    });
+    let active = ActiveRecord::parse(&record).map(|active| {
+        check(&active.to_record());
+        assert!(ActiveRecord::parse(&active.to_record()).is_ok_and(|again| again == active));
+    });
+    key.is_ok() || active.is_ok()
+}
+
+/// Something that [`tenant_record`] accepts: a key.
+#[must_use]
+pub fn tenant_record_sample() -> Vec<u8> {
+    let id = MasterKeyId::new(MASTER_KEY).expect("a valid id");
+    let wrapped = WrappedKey::new(id, key_encryption_key_sample());
+    KeyRecord::Held(HeldKey { wrapped, created_at: 1, retired: true }).to_record().to_bytes()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Value;
 
     #[test]
     fn samples_are_accepted_and_their_truncations_are_not() {
         type Case = (fn(&[u8]) -> bool, Vec<u8>);
-        let cases: [Case; 6] = [
+        let cases: [Case; 12] = [
             (record, protected_sample().to_bytes()),
             (metadata, protected_sample().bytes("Metadata").expect("has metadata").to_vec()),
             (wraps, wraps_sample()),
             (format_1, format_1_sample()),
             (format_0, format_0_sample()),
             (key_encryption_key, key_encryption_key_sample()),
+            (settings, settings_sample()),
+            (job, job_sample()),
+            (tenant_wrap, tenant_wrap_sample()),
+            (tenant_record, tenant_record_sample()),
+            (audit_entry, audit_entry_sample()),
+            (audit_head, audit_head_sample()),
         ];
         for (n, (accepts, sample)) in cases.into_iter().enumerate() {
             assert!(accepts(&sample), "sample {n}");

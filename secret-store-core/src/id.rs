@@ -152,6 +152,32 @@ identifier! {
     MasterKeyId, "master key id", MAX_ID_BYTES
 }
 
+/// In front of a tenant id where a record names the tenant's key. No id that a user gives begins like this.
+const TENANT_PREFIX: &str = "~t~";
+
+impl MasterKeyId {
+    /// The key of a tenant, as records name it: `~t~` and the tenant id (up to 258 bytes). Which version of it wrapped a
+    /// document key stands in the wrap. [`TenantKeys`](crate::TenantKeys) holds such keys; no other way makes such an id.
+    #[must_use]
+    pub fn for_tenant(tenant: &TenantId) -> Self {
+        Self(format!("{TENANT_PREFIX}{}", tenant.as_str()).into())
+    }
+
+    /// The tenant whose key this is; `None` for a master key.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&str> {
+        self.0.strip_prefix(TENANT_PREFIX)
+    }
+
+    /// Parses an id that stands in a record, which may be that of a tenant's key.
+    pub(crate) fn from_stored(text: Arc<str>) -> Result<Self> {
+        match text.strip_prefix(TENANT_PREFIX) {
+            Some(tenant) => check_strict("tenant id", tenant, MAX_ID_BYTES).map(|()| Self(text)),
+            None => Self::new(text),
+        }
+    }
+}
+
 impl ApplicationName {
     /// Parses a name the way legacy (format 0) reads do: control characters and up to 2,048 bytes are admitted.
     ///
@@ -337,6 +363,23 @@ mod tests {
             SecretName::lenient("tab\there").expect("lenient"),
         );
         assert_eq!(id.check_writable().expect_err("a control character").kind(), ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn the_key_of_a_tenant_is_named_by_no_text_of_a_user() {
+        let longest = TenantId::new("x".repeat(255)).expect("valid");
+        for tenant in [TenantId::new("acme").expect("valid"), TenantId::new("t~a").expect("valid"), longest] {
+            let id = MasterKeyId::for_tenant(&tenant);
+            assert_eq!(id.as_str(), format!("~t~{tenant}"));
+            assert_eq!(id.tenant(), Some(tenant.as_str()));
+            assert_eq!(MasterKeyId::from_stored(Arc::clone(id.as_shared())).expect("stored"), id);
+            assert_eq!(MasterKeyId::new(id.as_str()).expect_err("reserved").kind(), ErrorKind::InvalidInput);
+        }
+        assert_eq!(MasterKeyId::new("t~acme").expect("a master key").tenant(), None);
+        let too_long = format!("~t~{}", "x".repeat(256));
+        for text in ["~t~", "~t", "~t~~x", "~t~a\u{7f}", "~s~acme", "~", "", "~T~acme", &too_long] {
+            assert!(MasterKeyId::from_stored(text.into()).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 
 use crate::context::EncryptionContext;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::MasterKeyId;
 use crate::key::{DocumentKey, GeneratedKey, WrappedKey};
 
@@ -63,17 +63,39 @@ pub trait KeyProvider: fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// Whether a wrap that gave no key leaves hope in another wrap of the same key, or in another holder: its own one cannot be used
-/// now, or it is no wrap of that holder's. A refusal of policy (not allowed, destroyed) is the answer.
-pub(crate) fn may_open_elsewhere(kind: ErrorKind) -> bool {
+/// What was answered by those that gave no key for a wrap: several wraps of one key, or several holders of one wrap.
+#[derive(Default)]
+pub(crate) struct Refusals(Option<Error>);
+
+impl Refusals {
+    /// Notes one. It is an error where nobody else is to be asked: a refusal of policy (not allowed, destroyed) is the answer.
+    pub(crate) fn add(&mut self, error: Error) -> Result<()> {
+        let goes_on = judges_the_wrap(error.kind()) || judges_the_holder(error.kind());
+        // A wrap is bad only when everybody says so: as long as one could not look, that one may open it later.
+        let first = self.0.take().filter(|first| !judges_the_wrap(first.kind()) || judges_the_wrap(error.kind()));
+        let reported = first.unwrap_or(error);
+        if goes_on {
+            self.0 = Some(reported);
+            return Ok(());
+        }
+        Err(reported)
+    }
+
+    /// What to report of all of them; the other error where nobody was asked.
+    pub(crate) fn into_error(self, nobody: impl FnOnce() -> Error) -> Error {
+        self.0.unwrap_or_else(nobody)
+    }
+}
+
+/// It is altered, or none of this holder's.
+fn judges_the_wrap(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Integrity | ErrorKind::Unsupported | ErrorKind::InvalidInput)
+}
+
+/// The key, or the way to it, cannot be used now.
+fn judges_the_holder(kind: ErrorKind) -> bool {
     matches!(
         kind,
-        ErrorKind::KeyUnavailable
-            | ErrorKind::Unavailable
-            | ErrorKind::Throttled
-            | ErrorKind::PermissionDenied
-            | ErrorKind::Integrity
-            | ErrorKind::Unsupported
-            | ErrorKind::InvalidInput
+        ErrorKind::KeyUnavailable | ErrorKind::Unavailable | ErrorKind::Throttled | ErrorKind::PermissionDenied
     )
 }

@@ -1,7 +1,11 @@
-//! What a service needs around the bare store, each as a layer: the trait that it wraps is the trait that it has.
-//!
-//! A layer holds an `Arc` of what it wraps and forwards every method, the provided ones too, so that nothing beneath it loses
-//! what it does better. Which layer lies over which is the user's choice, and decides what each of them sees.
+//! Layers: what a service wants around a store, each with the same trait in and out, so that they compose.
 
 pub(crate) mod blind_names;
+mod cache_options;
+mod cached_store;
 pub(crate) mod traced;
+mod watch;
+
+pub use cache_options::CacheOptions;
+pub use cached_store::{CachedStore, SecretCache};
+pub use watch::{Change, Watch, WatchOptions};

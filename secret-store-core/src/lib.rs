@@ -53,10 +53,14 @@
 //! | store and read | [`Application`], [`PutOptions`], [`GetOptions`] |
 //! | configure | [`EnvelopeStoreBuilder`], [`ApplicationConfig`] |
 //! | handle errors | [`Error`], [`ErrorKind`] |
+//! | give each tenant a key of its own | [`TenantKeys`], [`ApplicationConfig::with_tenant`] |
+//! | use several key providers, or move between them | [`KeyRing`], [`EnvelopeStoreBuilder::also_wrap_with`] |
 //! | bring your own storage | [`Persistence`], [`Record`], [`ListQuery`] |
 //! | bring your own keys | [`KeyProvider`], [`KeyEncryptionKey`], [`EncryptionContext`] |
 //! | keep ciphertext elsewhere | [`EnvelopeStore::protect`], [`EnvelopeStore::unprotect`], [`EnvelopeStore::save`] |
 //! | see what happens | [`TracedStore`], [`TracedKeys`], [`TracedRecords`], [`observe`] |
+//! | rotate keys, retire one | [`rotation`] |
+//! | record who did what | [`audit`], [`AuditedStore`](audit::AuditedStore) |
 //! | come back from a restore | [`EnvelopeStore::accept_rollback`], [`EnvelopeStore::repair`], [`SecretStoreExt::restore`] |
 //! | read the original's records | [`Legacy`], [`Format`] |
 //!
@@ -67,6 +71,7 @@
 //! * `mock`: `mockall` mocks of the three traits. They do not run provided methods.
 //! * `secrecy`: conversions from and to the types of the `secrecy` crate.
 
+pub mod audit;
 pub mod blocking;
 pub mod observe;
 
@@ -74,6 +79,7 @@ mod application;
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod bench;
+mod cache;
 mod clock;
 mod context;
 mod crypto;
@@ -88,19 +94,26 @@ mod id;
 mod key;
 mod key_encryption_key;
 mod key_provider;
+mod key_ring;
 mod layer;
 mod persistence;
 mod record;
+pub mod rotation;
 mod secret;
+mod settings;
 mod store;
+mod sync;
+mod tenant;
+mod text_map;
 
 pub use application::Application;
+pub use cache::CacheMetrics;
 pub use clock::{Clock, SystemClock};
 pub use context::{EncryptionContext, Purpose, Suite};
 pub use envelope::Format;
 pub use envelope::protected::ProtectedSecret;
 pub use envelope_store::{
-    ApplicationConfig, EnvelopeStore, EnvelopeStoreBuilder, HistoryRetention, Legacy, ProtectOptions,
+    ApplicationConfig, EnvelopeStore, EnvelopeStoreBuilder, HistoryRetention, Legacy, ProtectOptions, SettingsUse,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use id::{
@@ -109,16 +122,20 @@ pub use id::{
 pub use key::{DocumentKey, GeneratedKey, WrappedKey};
 pub use key_encryption_key::KeyEncryptionKey;
 pub use key_provider::KeyProvider;
+pub use key_ring::KeyRing;
 pub use layer::blind_names::{
     BlindMove, BlindMover, BlindNames, BlindedKeys, Blinding, BlindingKey, BlindingKeyId, Name, NotMoved,
 };
 pub use layer::traced::{TracedKeys, TracedRecords, TracedStore};
+pub use layer::{CacheOptions, CachedStore, Change, SecretCache, Watch, WatchOptions};
 pub use persistence::{
     Consistency, Limits, ListQuery, Order, Page, Persistence, Precondition, RecordKey, Revision, Stored, Write,
 };
 pub use record::{MAX_ATTRIBUTES, Record, Value};
 pub use secret::{Metadata, Secret, SecretInfo, SecretValue};
+pub use settings::ApplicationSettings;
 pub use store::{DeleteOptions, GetOptions, ListOptions, PutOptions, SecretStore, SecretStoreExt};
+pub use tenant::{TenantConfig, TenantKeyInfo, TenantKeyState, TenantKeyVersion, TenantKeys, TenantKeysBuilder};
 
 #[cfg(feature = "mock")]
 pub use {key_provider::MockKeyProvider, persistence::MockPersistence, store::MockSecretStore};

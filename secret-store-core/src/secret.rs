@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::de::DeserializeOwned;
@@ -185,8 +186,17 @@ impl From<&secrecy::SecretString> for SecretValue {
 }
 
 /// A secret that was read: its value and what is known about it.
-#[derive(Debug)]
-pub struct Secret {
+///
+/// A secret that a cache keeps is shared with it, so that a cached read copies nothing; the value is wiped when the last of
+/// both is dropped.
+pub struct Secret(Content);
+
+enum Content {
+    Own(Parts),
+    Shared(Arc<Parts>),
+}
+
+struct Parts {
     value: SecretValue,
     info: SecretInfo,
 }
@@ -195,13 +205,20 @@ impl Secret {
     /// A value with its information; for implementors of [`SecretStore`](crate::SecretStore).
     #[must_use]
     pub fn new(value: SecretValue, info: SecretInfo) -> Self {
-        Self { value, info }
+        Self(Content::Own(Parts { value, info }))
+    }
+
+    fn parts(&self) -> &Parts {
+        match &self.0 {
+            Content::Own(parts) => parts,
+            Content::Shared(parts) => parts,
+        }
     }
 
     /// The bytes.
     #[must_use]
     pub fn expose_secret(&self) -> &[u8] {
-        self.value.expose_secret()
+        self.parts().value.expose_secret()
     }
 
     /// The value as text.
@@ -210,7 +227,7 @@ impl Secret {
     ///
     /// As [`SecretValue::text`].
     pub fn text(&self) -> Result<&str> {
-        self.value.text().map_err(|error| error.with_secret(&self.info.id))
+        self.parts().value.text().map_err(|error| error.with_secret(self.id()))
     }
 
     /// The value read as JSON.
@@ -219,25 +236,66 @@ impl Secret {
     ///
     /// As [`SecretValue::json`].
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        self.value.json().map_err(|error| error.with_secret(&self.info.id))
+        self.parts().value.json().map_err(|error| error.with_secret(self.id()))
     }
 
     /// What is known about it.
     #[must_use]
     pub fn info(&self) -> &SecretInfo {
-        &self.info
+        &self.parts().info
     }
 
     /// Its full name.
     #[must_use]
     pub fn id(&self) -> &SecretId {
-        &self.info.id
+        &self.info().id
     }
 
-    /// The value alone.
+    /// The value alone: moved out, or copied where a cache shares it.
     #[must_use]
     pub fn into_value(self) -> SecretValue {
-        self.value
+        match self.0 {
+            Content::Own(parts) => parts.value,
+            Content::Shared(parts) => {
+                Arc::try_unwrap(parts).map_or_else(|shared| shared.value.expose_secret().into(), |own| own.value)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Parts { value, info } = self.parts();
+        f.debug_struct("Secret").field("value", value).field("info", info).finish()
+    }
+}
+
+/// A secret that a cache keeps and any number of readers hold.
+#[derive(Clone)]
+pub(crate) struct SharedSecret(Arc<Parts>);
+
+impl SharedSecret {
+    pub(crate) fn info(&self) -> &SecretInfo {
+        &self.0.info
+    }
+
+    pub(crate) fn id(&self) -> &SecretId {
+        &self.0.info.id
+    }
+}
+
+impl From<Secret> for SharedSecret {
+    fn from(secret: Secret) -> Self {
+        Self(match secret.0 {
+            Content::Own(parts) => Arc::new(parts),
+            Content::Shared(parts) => parts,
+        })
+    }
+}
+
+impl From<SharedSecret> for Secret {
+    fn from(shared: SharedSecret) -> Self {
+        Self(Content::Shared(shared.0))
     }
 }
 
@@ -333,6 +391,24 @@ mod tests {
     fn debug_shows_nothing() {
         let value = SecretValue::from("hunter2");
         assert_eq!(format!("{value:?}"), "SecretValue([redacted])");
+    }
+
+    #[test]
+    fn a_shared_secret_is_the_same_secret_and_gives_its_value_away_once_or_by_copy() {
+        let id = SecretId::parse("App", "Db").expect("valid");
+        let master = MasterKeyId::new("main").expect("valid");
+        let info = SecretInfo::new(id, SecretVersion::FIRST, Revision::from(1), master);
+        let own = Secret::new("hunter2".into(), info.clone());
+        let shown = format!("{own:?}");
+        assert!(shown.contains("[redacted]") && !shown.contains("hunter2"), "{shown}");
+        let shared = SharedSecret::from(own);
+        let (one, other) = (Secret::from(shared.clone()), Secret::from(shared));
+        assert_eq!((format!("{one:?}"), one.info()), (shown, &info));
+        let address = other.expose_secret().as_ptr();
+        let copied = one.into_value();
+        assert_eq!(copied.expose_secret(), b"hunter2");
+        assert_ne!(copied.expose_secret().as_ptr(), address, "the other one still holds it");
+        assert_eq!(other.into_value().expose_secret().as_ptr(), address, "nobody else holds it");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
 use dynoxide::Database;
 use tokio::net::TcpListener;
 
@@ -96,24 +97,74 @@ impl Patience {
     /// A client of DynamoDB at a URL, with credentials that mean nothing.
     #[must_use]
     pub fn dynamodb_client(self, url: &str) -> Client {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(self.attempt)
-            .read_timeout(self.attempt)
-            .operation_attempt_timeout(self.attempt)
-            .operation_timeout(self.operation);
-        let retries = RetryConfig::standard()
-            .with_max_attempts(self.attempts)
-            .with_initial_backoff(Duration::from_millis(5))
-            .with_max_backoff(Duration::from_millis(50));
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static(REGION))
-            .credentials_provider(Credentials::new("AKIDTEST", "test", None, None, "emulator"))
+            .credentials_provider(credentials())
             .endpoint_url(url)
             .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .timeout_config(timeouts.build())
-            .retry_config(retries)
+            .timeout_config(self.timeouts())
+            .retry_config(self.retries())
             .build();
         Client::from_conf(config)
     }
+
+    /// A client of KMS in a region at a URL, with credentials that mean nothing.
+    #[must_use]
+    pub fn kms_client(self, region: &str, url: &str) -> aws_sdk_kms::Client {
+        let config = aws_sdk_kms::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region.to_owned()))
+            .credentials_provider(credentials())
+            .endpoint_url(url)
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .timeout_config(self.timeouts())
+            .retry_config(self.retries())
+            .build();
+        aws_sdk_kms::Client::from_conf(config)
+    }
+
+    fn timeouts(self) -> TimeoutConfig {
+        TimeoutConfig::builder()
+            .connect_timeout(self.attempt)
+            .read_timeout(self.attempt)
+            .operation_attempt_timeout(self.attempt)
+            .operation_timeout(self.operation)
+            .build()
+    }
+
+    fn retries(self) -> RetryConfig {
+        RetryConfig::standard()
+            .with_max_attempts(self.attempts)
+            .with_initial_backoff(Duration::from_millis(5))
+            .with_max_backoff(Duration::from_millis(50))
+    }
+}
+
+fn credentials() -> Credentials {
+    Credentials::new("AKIDTEST", "test", None, None, "emulator")
+}
+
+/// Creates a table with a partition key and, where there is one, a sort key of these names and types: also one that no store can
+/// use.
+///
+/// # Panics
+///
+/// When the table is not created: a test cannot go on without.
+pub async fn create_table_with_keys(
+    client: &Client,
+    table: &str,
+    partition: (&str, ScalarAttributeType),
+    sort: Option<(&str, ScalarAttributeType)>,
+) {
+    let mut request = client.create_table().table_name(table).billing_mode(BillingMode::PayPerRequest);
+    let keys = [(Some(partition), KeyType::Hash), (sort, KeyType::Range)];
+    for (key, role) in keys.into_iter().filter_map(|(key, role)| key.map(|key| (key, role))) {
+        let (name, kind) = key;
+        let definition = AttributeDefinition::builder().attribute_name(name).attribute_type(kind);
+        let element = KeySchemaElement::builder().attribute_name(name).key_type(role);
+        request = request.attribute_definitions(definition.build().expect("complete"));
+        request = request.key_schema(element.build().expect("complete"));
+    }
+    request.send().await.expect("a table");
 }

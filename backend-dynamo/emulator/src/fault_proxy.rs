@@ -24,8 +24,8 @@ use upstream::Upstream;
 /// A running proxy on a free port of 127.0.0.1. It stops when it is dropped.
 ///
 /// Requests are counted as they arrive, over all services behind it: the call number 3 of a test is its fourth request,
-/// wherever it goes. Of the faults for one request, that of its number comes first, then that of its operation, then
-/// [`fail_always`](Self::fail_always). A gate is asked before any of them.
+/// wherever it goes. Of the faults for one request, that of its number comes first, then that of its operation, then that
+/// of its region, then [`fail_always`](Self::fail_always). A gate is asked before any of them.
 #[derive(Debug)]
 pub struct FaultProxy {
     server: ServerThread,
@@ -98,6 +98,11 @@ impl FaultProxy {
     /// Applies a fault to every request of one operation (`GetItem`, `Decrypt`) until [`heal`](Self::heal).
     pub fn fail_operation(&self, operation: &str, fault: Fault) {
         self.script.fail_operation(operation, fault);
+    }
+
+    /// Applies a fault to every request to KMS in one region until [`heal`](Self::heal).
+    pub fn fail_kms_of(&self, region: &str, fault: Fault) {
+        self.script.fail_kms_of(region, fault);
     }
 
     /// Forgets all faults that have not happened. The gate stays.
@@ -176,7 +181,13 @@ enum Outcome {
 }
 
 async fn faulty(request: &Request, fault: Option<Fault>, script: &Script, upstream: &Upstream) -> Outcome {
-    let passed = || async { upstream.forward(request).await.map_or(Outcome::Lost(None), Outcome::Answered) };
+    let passed = || async {
+        let response = match script.standing_answer(request) {
+            Some(response) => Some(response),
+            None => upstream.forward(request).await,
+        };
+        response.map_or(Outcome::Lost(None), Outcome::Answered)
+    };
     let Some(fault) = fault else { return passed().await };
     match fault {
         Fault::Hang => Outcome::Withheld(None),

@@ -7,12 +7,21 @@ use std::sync::Arc;
 use aws_sdk_kms::Client;
 use secret_store_core::MasterKeyId;
 
+use super::outage::Outage;
+
 /// One key in one region, and the client for it.
 #[derive(Clone)]
-pub(super) struct Replica {
-    pub(super) arn: MasterKeyId,
-    pub(super) region: Arc<str>,
-    pub(super) client: Client,
+pub(crate) struct Replica {
+    pub(crate) arn: MasterKeyId,
+    pub(crate) region: Arc<str>,
+    pub(crate) client: Client,
+    pub(super) outage: Outage,
+}
+
+impl Replica {
+    pub(super) fn new(arn: MasterKeyId, region: Arc<str>, client: Client) -> Self {
+        Self { arn, region, client, outage: Outage::default() }
+    }
 }
 
 /// One key, in every region where it can be called, in the order of preference: never empty.

@@ -15,15 +15,15 @@ pub(super) enum KeyName<'a> {
 
 /// A key's ARN, taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct KeyArn<'a> {
-    partition: &'a str,
+pub(crate) struct KeyArn<'a> {
+    pub(crate) partition: &'a str,
     pub(super) region: &'a str,
-    account: &'a str,
+    pub(crate) account: &'a str,
     id: &'a str,
 }
 
 impl<'a> KeyArn<'a> {
-    pub(super) fn parse(text: &'a str) -> Result<Self> {
+    pub(crate) fn parse(text: &'a str) -> Result<Self> {
         match KeyName::parse(text)? {
             KeyName::Arn(arn) => Ok(arn),
             KeyName::AliasArn { .. } | KeyName::Local => Err(invalid(text, "is no key ARN")),

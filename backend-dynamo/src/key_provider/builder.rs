@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aws_sdk_kms::Client;
 use aws_sdk_kms::types::KeySpec;
-use secret_store_core::{Error, MasterKeyId, Result};
+use secret_store_core::{Clock, Error, MasterKeyId, Result, SystemClock};
 
 use super::KmsKeyProvider;
 use super::allow_list::{AllowList, MasterKey, Replica};
@@ -15,18 +15,19 @@ use super::call;
 type Keys = BTreeMap<MasterKeyId, Arc<MasterKey>>;
 
 /// Configures a [`KmsKeyProvider`]: clients, one a region, and the keys they may call.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct KmsKeyProviderBuilder {
     /// The first is the home region's.
     clients: Vec<Client>,
     names: Vec<String>,
     multi_region: Vec<Vec<String>>,
+    clock: Arc<dyn Clock>,
 }
 
 impl KmsKeyProviderBuilder {
     pub(super) fn new(client: Client) -> Self {
-        Self { clients: vec![client], names: Vec::new(), multi_region: Vec::new() }
+        Self { clients: vec![client], names: Vec::new(), multi_region: Vec::new(), clock: Arc::new(SystemClock) }
     }
 
     /// A client of another region.
@@ -43,13 +44,23 @@ impl KmsKeyProviderBuilder {
     }
 
     /// Allows a multi-Region key in several regions, as ARNs in the order of preference. A wrap that names any of them is
-    /// opened by the first whose region has a client. Regions without one may be listed: their wraps open here.
+    /// opened by the first that has a client and can be used; new keys are made there too, and their wraps name its ARN.
+    /// Regions without a client may be listed: their wraps open here. To stop a multi-Region key, disable every replica.
+    /// Where a store has [allow-lists of its own](secret_store_core::EnvelopeStoreBuilder::unwrap_with), they name every ARN.
+    ///
+    /// How long a region that does not answer is waited for is the matter of its client's timeouts.
     pub fn multi_region_key<I>(mut self, arns: I) -> Self
     where
         I: IntoIterator,
         I::Item: Into<String>,
     {
         self.multi_region.push(arns.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Another clock, for tests.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
         self
     }
 
@@ -73,7 +84,7 @@ impl KmsKeyProviderBuilder {
         if keys.is_empty() {
             return Err(Error::invalid_input("no master key is allowed: name at least one with `key`"));
         }
-        Ok(KmsKeyProvider { allowed: AllowList::new(keys) })
+        Ok(KmsKeyProvider { allowed: AllowList::new(keys), clock: self.clock })
     }
 }
 
@@ -103,7 +114,7 @@ impl Clients {
     /// A key in a region, where there is a client.
     fn replica(&self, arn: &MasterKeyId, region: &str) -> Option<Replica> {
         let (region, client) = self.by_region.get_key_value(region)?;
-        Some(Replica { arn: arn.clone(), region: Arc::clone(region), client: client.clone() })
+        Some(Replica::new(arn.clone(), Arc::clone(region), client.clone()))
     }
 
     fn required(&self, arn: &MasterKeyId, region: &str) -> Result<Replica> {

@@ -72,7 +72,7 @@ pub(super) async fn re_encrypt(
 }
 
 /// `None` for the legacy context: format 0 has no pairs.
-fn pairs(context: &EncryptionContext) -> Option<HashMap<String, String>> {
+pub(crate) fn pairs(context: &EncryptionContext) -> Option<HashMap<String, String>> {
     let pairs = context.pairs();
     let owned = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.into_owned()));
     (!context.is_legacy()).then(|| owned.collect())

@@ -83,12 +83,16 @@ impl<'a> Call<'a> {
         let code = answer.code().unwrap_or_default();
         let error = match code {
             "InvalidCiphertextException" | "IncorrectKeyException" => Error::integrity(),
-            "DisabledException" => {
-                key_unavailable(format!("{subject} is disabled: enable it with `aws kms enable-key` to use it"))
-            }
+            // Of a key that is pending deletion KMS may answer either ("Key states of AWS KMS keys", KMS Developer Guide),
+            // and a deletion that was cancelled leaves it disabled.
+            "DisabledException" => key_unavailable(format!(
+                "{subject} is disabled or pending deletion: if `aws kms describe-key` says the latter, cancel the deletion \
+                 with `aws kms cancel-key-deletion`, then enable it with `aws kms enable-key`"
+            )),
             "KMSInvalidStateException" => key_unavailable(format!(
                 "{subject} is in a state that admits no {action} (pending deletion or import, unavailable): look at \
-                 `aws kms describe-key`, and cancel a deletion with `aws kms cancel-key-deletion`"
+                 `aws kms describe-key`, cancel a deletion with `aws kms cancel-key-deletion`, then enable it with \
+                 `aws kms enable-key`"
             )),
             "KeyUnavailableException" => {
                 key_unavailable(format!("{subject} is temporarily unavailable at KMS: try again later"))

@@ -3,9 +3,11 @@
 use aws_sdk_dynamodb::types::ConsumedCapacity;
 
 pub(super) fn report(operation: &'static str, consumed: Option<&ConsumedCapacity>) {
-    if let Some(units) = consumed.and_then(ConsumedCapacity::capacity_units) {
+    let Some(consumed) = consumed else { return };
+    if let Some(units) = consumed.capacity_units() {
         secret_store_core::observe::capacity(units);
-        tracing::debug!(operation, capacity_units = units, "dynamodb capacity consumed");
+        let table = consumed.table_name().unwrap_or_default();
+        tracing::debug!(operation, table, capacity_units = units, "dynamodb capacity consumed");
     }
 }
 

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use secret_store_core::{Error, Record, RecordKey, Result, Revision, Stored, Value};
 use sha2::{Digest, Sha256};
 
-pub(super) type Item = HashMap<String, AttributeValue>;
+pub(crate) type Item = HashMap<String, AttributeValue>;
 
 /// The table's partition key.
 pub(crate) const PARTITION: &str = "ApplicationName";
@@ -51,7 +51,7 @@ fn check_length(what: &'static str, limit: usize, text: &str) -> Result<()> {
 }
 
 /// The key attributes of a record.
-pub(super) fn key(key: &RecordKey) -> Item {
+pub(crate) fn key(key: &RecordKey) -> Item {
     Item::from([
         (PARTITION.to_owned(), AttributeValue::S(stored_key(key.partition()).into_owned())),
         (SORT.to_owned(), AttributeValue::S(stored_key(key.sort()).into_owned())),
@@ -60,7 +60,7 @@ pub(super) fn key(key: &RecordKey) -> Item {
 
 /// A key as it is stored. DynamoDB has no empty one: a key of nothing but NULs gets one NUL more, which keeps every key apart
 /// from every other and all of them in their order.
-pub(super) fn stored_key(text: &str) -> Cow<'_, str> {
+pub(crate) fn stored_key(text: &str) -> Cow<'_, str> {
     if only_nul(text) { Cow::Owned(format!("{text}\0")) } else { Cow::Borrowed(text) }
 }
 

@@ -1,4 +1,4 @@
-//! The published suite for key providers over KMS.
+//! The published suite for key providers over two regions of KMS. (Over one, beside DynamoDB: `tests/aws/conformance.rs`.)
 
 use std::sync::Arc;
 
@@ -23,16 +23,6 @@ fn instance(provider: impl KeyProvider, keys: [&str; 2], regions: Vec<Arc<Region
     Instance::new(provider, keys.map(id)).with_contacts(count).keeping(regions)
 }
 
-async fn one_region() -> Report {
-    let factory = || async {
-        let kms = Arc::new(Region::start("eu-central-1"));
-        let (first, second) = (kms.create_key(), kms.create_key());
-        let keys = KmsKeyProvider::builder(patient(&kms).kms()?).key(&first).key(&second).build().await?;
-        Ok(instance(keys, [&first, &second], vec![kms]))
-    };
-    key_provider::run_with(factory, options()).await
-}
-
 async fn two_regions() -> Report {
     let factory = || async {
         let near = Arc::new(Region::start("eu-central-1"));
@@ -43,11 +33,6 @@ async fn two_regions() -> Report {
         Ok(instance(keys, [&first, &second], vec![near, far]))
     };
     key_provider::run_with(factory, options()).await
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn keys_of_one_region() {
-    one_region().await.assert_complete();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -227,12 +227,14 @@ async fn passing_failures_are_tried_again() {
 #[tokio::test]
 async fn states_of_a_key_are_named_with_the_fix() {
     let ready = ready().await;
-    for (state, fix) in [(KeyState::Disabled, "enable-key"), (KeyState::PendingDeletion, "cancel-key-deletion")] {
+    for state in [KeyState::Disabled, KeyState::PendingDeletion, KeyState::PendingDeletionAsDisabled] {
         ready.kms.set_state(&ready.arn, state);
         for outcome in every_call(&ready.keys, &ready.arn, &ready.wrapped).await {
             let error = outcome.expect_err("not usable");
             assert_eq!(error.kind(), ErrorKind::KeyUnavailable);
-            assert!(error.to_string().contains(fix), "{error}");
+            for fix in ["pending deletion", "describe-key", "cancel-key-deletion", "enable-key"] {
+                assert!(error.to_string().contains(fix), "{state:?}: {error}");
+            }
         }
     }
     ready.kms.destroy(&ready.arn);

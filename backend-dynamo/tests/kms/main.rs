@@ -5,6 +5,7 @@ mod conformance;
 mod failures;
 mod moto;
 mod proxy;
+mod replicas;
 mod rewrap;
 mod setup;
 mod stand_in;

@@ -1,4 +1,6 @@
-//! The KMS stand-in against what AWS documents, through the AWS SDK itself. Each test names its page.
+//! The KMS stand-in against what AWS documents, through the AWS SDK itself. Each test names its pages: an operation's is
+//! `https://docs.aws.amazon.com/kms/latest/APIReference/API_NAME.html`, a chapter's is
+//! `https://docs.aws.amazon.com/kms/latest/developerguide/NAME.html`.
 
 use std::collections::HashMap;
 
@@ -7,7 +9,7 @@ use aws_sdk_kms::Client;
 use aws_sdk_kms::error::ProvideErrorMetadata;
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{
-    DataKeySpec, EncryptionAlgorithmSpec, KeySpec, KeyState as State, KeyUsageType, RecipientInfo,
+    DataKeySpec, DryRunModifierType, EncryptionAlgorithmSpec, KeySpec, KeyState as State, KeyUsageType, RecipientInfo,
 };
 use secret_store_dynamo_emulator::{ACCOUNT, KeyState};
 
@@ -27,8 +29,8 @@ async fn encrypted(client: &Client, key: &str, context: &[(&str, &str)]) -> Blob
     request.send().await.expect("encrypted").ciphertext_blob.expect("a ciphertext")
 }
 
-/// KMS API Reference, `GenerateDataKey`: "AES_128 (16 bytes), AES_256 (32 bytes)"; "you must specify either the KeySpec or the
-/// NumberOfBytes parameters (but not both)"; `GenerateDataKeyWithoutPlaintext`: "returns … only an encrypted copy".
+/// `API_GenerateDataKey`: the size is one of `KeySpec` (`AES_128`, `AES_256`) and `NumberOfBytes` (1 to 1,024), never both and
+/// never none. `API_GenerateDataKeyWithoutPlaintext`: the same, without the copy in clear.
 #[tokio::test]
 async fn data_keys_come_in_clear_and_encrypted() {
     let kms = Region::start("us-east-1");
@@ -57,8 +59,8 @@ async fn data_keys_come_in_clear_and_encrypted() {
     assert_eq!(opened.plaintext.expect("a plaintext").into_inner().len(), 32);
 }
 
-/// KMS Developer Guide, "Encryption context": an exact, case-sensitive match; the order of the pairs does not matter.
-/// KMS API Reference, `Decrypt`: `InvalidCiphertextException`.
+/// `encrypt_context`: an exact, case-sensitive match; the order of the pairs does not matter. `API_Decrypt`: otherwise
+/// `InvalidCiphertextException`.
 #[tokio::test]
 async fn the_encryption_context_is_bound() {
     let kms = Region::start("us-east-1");
@@ -81,8 +83,8 @@ async fn the_encryption_context_is_bound() {
     assert_eq!(code!(client.decrypt().ciphertext_blob(Blob::new("none of KMS"))), "InvalidCiphertextException");
 }
 
-/// KMS API Reference, `Decrypt`: "This parameter [KeyId] is required only when the ciphertext was encrypted under an asymmetric KMS
-/// key"; "If you specify a KeyId value … KMS throws an IncorrectKeyException".
+/// `API_Decrypt`: `KeyId` may be left out of a request for a symmetric ciphertext, which names its key; where it is given, no
+/// other key is used, and a ciphertext of another one is an `IncorrectKeyException`.
 #[tokio::test]
 async fn a_pinned_key_has_to_be_the_one() {
     let kms = Region::start("us-east-1");
@@ -98,7 +100,7 @@ async fn a_pinned_key_has_to_be_the_one() {
     assert_eq!(code!(decrypt().key_id(&other)), "IncorrectKeyException");
 }
 
-/// KMS API Reference, `Encrypt`: `Plaintext` of 1 to 4,096 bytes; `Decrypt`: `CiphertextBlob` of 1 to 6,144 bytes.
+/// `API_Encrypt`: `Plaintext` of 1 to 4,096 bytes. `API_Decrypt`: `CiphertextBlob` of 1 to 6,144 bytes.
 #[tokio::test]
 async fn sizes_are_limited() {
     let kms = Region::start("us-east-1");
@@ -113,8 +115,8 @@ async fn sizes_are_limited() {
     assert_eq!(code!(client.decrypt().ciphertext_blob(Blob::new(vec![1; 6144]))), "InvalidCiphertextException");
 }
 
-/// KMS Developer Guide, "Key states of AWS KMS keys": `DisabledException`, `KMSInvalidStateException`; `DescribeKey` works in
-/// every state.
+/// `key-state`, its table and the details below it: what uses a disabled key is a `DisabledException`; what uses one that is
+/// pending deletion is either that or a `KMSInvalidStateException`; `DescribeKey` works in every state.
 #[tokio::test]
 async fn states_matter_to_cryptography_and_not_to_description() {
     let kms = Region::start("us-east-1");
@@ -123,6 +125,7 @@ async fn states_matter_to_cryptography_and_not_to_description() {
     for (state, expected, name) in [
         (KeyState::Disabled, "DisabledException", State::Disabled),
         (KeyState::PendingDeletion, "KMSInvalidStateException", State::PendingDeletion),
+        (KeyState::PendingDeletionAsDisabled, "DisabledException", State::PendingDeletion),
     ] {
         kms.set_state(&arn, state);
         assert_eq!(code!(client.decrypt().ciphertext_blob(blob.clone())), expected);
@@ -136,11 +139,11 @@ async fn states_matter_to_cryptography_and_not_to_description() {
     kms.destroy(&arn);
     assert_eq!(code!(client.describe_key().key_id(&arn)), "NotFoundException");
     assert_eq!(code!(client.describe_key().key_id("alias/none")), "NotFoundException");
-    // "AccessDeniedException … does not exist in this region, or you are not allowed to access."
+    // A ciphertext names its key, and KMS does not tell which keys exist.
     assert_eq!(code!(client.decrypt().ciphertext_blob(blob)), "AccessDeniedException");
 }
 
-/// KMS API Reference, `ReEncrypt`: source and destination contexts, `SourceKeyId` pinned, both key ids answered.
+/// `API_ReEncrypt`: a context for the source and one for the destination, `SourceKeyId` pins, both key ids are answered.
 #[tokio::test]
 async fn re_encryption_moves_key_and_context() {
     let kms = Region::start("us-east-1");
@@ -157,7 +160,7 @@ async fn re_encryption_moves_key_and_context() {
     assert_eq!(code!(right.source_key_id(&new)), "IncorrectKeyException");
 }
 
-/// KMS Developer Guide, "Rotating AWS KMS keys": the key keeps its id, and what earlier material encrypted still opens.
+/// `rotate-keys`: the key keeps its id, and what earlier material encrypted still opens.
 #[tokio::test]
 async fn rotation_keeps_old_ciphertexts_open() {
     let kms = Region::start("us-east-1");
@@ -172,8 +175,8 @@ async fn rotation_keeps_old_ciphertexts_open() {
     }
 }
 
-/// KMS Developer Guide, "Multi-Region keys in AWS KMS": the same key id and material; independent states; a ciphertext of one opens
-/// with the other; rotation is of the primary and for all. A single-Region key opens nothing elsewhere.
+/// `multi-region-keys-overview`: the same key id and material; independent states; a ciphertext of one opens with the other;
+/// rotation is of the primary and for all. A single-Region key opens nothing elsewhere.
 #[tokio::test]
 async fn replicas_share_material_and_nothing_else() {
     let (first, second) = (Region::start("us-east-1"), Region::start("eu-west-1"));
@@ -199,8 +202,8 @@ async fn replicas_share_material_and_nothing_else() {
     assert_eq!(code!(foreign), "NotFoundException");
 }
 
-/// KMS API Reference, `Encrypt` (RSAES_OAEP_SHA_256: 190 bytes with RSA_2048), `Decrypt` (`KeyId` and `EncryptionAlgorithm` required),
-/// `GetPublicKey` (DER of SubjectPublicKeyInfo), `GenerateDataKey` ("you cannot use an asymmetric KMS key").
+/// `API_Encrypt` (190 bytes at most with RSA_2048 and RSAES_OAEP_SHA_256), `API_Decrypt` (`KeyId` and `EncryptionAlgorithm` are
+/// required), `API_GetPublicKey` (DER of SubjectPublicKeyInfo), `API_GenerateDataKey` (symmetric keys alone).
 #[tokio::test]
 async fn rsa_keys_encrypt_with_oaep() {
     let kms = Region::start("us-east-1");
@@ -233,7 +236,7 @@ async fn rsa_keys_encrypt_with_oaep() {
     assert_eq!(code!(client.get_public_key().key_id(&symmetric)), "UnsupportedOperationException");
 }
 
-/// KMS API Reference, "KeyId": "key ID, key ARN, alias name, or alias ARN"; a wrap answers the key ARN.
+/// `API_Encrypt`: `KeyId` is a key id, a key ARN, the name of an alias or the ARN of an alias; what is answered is a key ARN.
 #[tokio::test]
 async fn four_names_for_one_key() {
     let kms = Region::start("us-east-1");
@@ -246,8 +249,8 @@ async fn four_names_for_one_key() {
     }
 }
 
-/// KMS Developer Guide, "Testing your permissions": `DryRun` answers `DryRunOperationException` where the call would succeed.
-/// KMS Developer Guide, "Troubleshooting AWS KMS permissions": the words of a denial.
+/// `testing-permissions`: `DryRun` answers `DryRunOperationException` where the call would succeed. `policy-evaluation`: a denial
+/// names its action.
 #[tokio::test]
 async fn dry_runs_and_denials() {
     let kms = Region::start("us-east-1");
@@ -260,6 +263,34 @@ async fn dry_runs_and_denials() {
     assert!(error.message().is_some_and(|text| text.contains("is not authorized to perform: kms:GenerateDataKey")));
     kms.allow_all();
     encrypted(&client, &arn, &[]).await;
+}
+
+/// "Decrypt", "ReEncrypt", KMS API Reference: with `IGNORE_CIPHERTEXT` a dry run needs no ciphertext, and names its keys.
+#[tokio::test]
+async fn dry_runs_without_a_ciphertext() {
+    let kms = Region::start("us-east-1");
+    let (first, second, rsa, client) = (kms.create_key(), kms.create_key(), kms.create_rsa_key(), client(&kms));
+    let ignoring = DryRunModifierType::IgnoreCiphertext;
+    let decrypt = || client.decrypt().dry_run_modifiers(ignoring.clone());
+    assert_eq!(code!(decrypt().key_id(&first).dry_run(true)), "DryRunOperationException");
+    assert_eq!(code!(decrypt().dry_run(true)), "ValidationException");
+    assert_eq!(code!(decrypt().key_id(&rsa).dry_run(true)), "InvalidKeyUsageException");
+    assert_ne!(code!(decrypt().key_id(&first)), "DryRunOperationException");
+    assert_eq!(code!(client.decrypt().key_id(&first).dry_run(true)), "ValidationException");
+
+    let move_to =
+        |to: &str| client.re_encrypt().destination_key_id(to).dry_run(true).dry_run_modifiers(ignoring.clone());
+    assert_eq!(code!(move_to(&second).source_key_id(&first)), "DryRunOperationException");
+    assert_eq!(code!(move_to(&second)), "ValidationException");
+    for action in ["kms:ReEncryptFrom", "kms:ReEncryptTo"] {
+        kms.deny(action);
+        let error = move_to(&second).source_key_id(&first).send().await.expect_err("denied").into_service_error();
+        assert!(error.message().is_some_and(|text| text.contains(action)), "{action}");
+        kms.allow_all();
+    }
+    kms.set_state(&second, KeyState::Disabled);
+    assert_eq!(code!(move_to(&second).source_key_id(&first)), "DisabledException");
+    assert_eq!(code!(decrypt().key_id(&second).dry_run(true)), "DisabledException");
 }
 
 /// Whatever the stand-in does not implement is refused, so that no test rests on it.

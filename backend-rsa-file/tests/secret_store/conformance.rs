@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures::executor::block_on;
 use secret_store_conformance::{key_provider, persistence, store};
-use secret_store_core::{EnvelopeStore, KeyProvider, MasterKeyId, Persistence, Result};
+use secret_store_core::{
+    ApplicationConfig, EnvelopeStore, KeyProvider, MasterKeyId, Persistence, Result, TenantId, TenantKeys,
+};
 use secret_store_rsa_file::{DirectoryPersistence, RsaKeyProvider, SigningKeyId};
 use tempfile::TempDir;
 
@@ -91,4 +93,51 @@ fn a_store_over_both_when_the_directory_is_hostile() {
         move |records| std::future::ready(envelope_store(Arc::clone(&keys), records)),
     ));
     report.assert_complete();
+}
+
+fn tenant_keys(keys: Arc<dyn KeyProvider>, records: Arc<dyn Persistence>) -> Result<TenantKeys> {
+    TenantKeys::builder(keys, records).store_id("conformance").master_key("first").build()
+}
+
+/// Tenant keys under RSA, their records in a directory.
+#[test]
+fn tenant_keys_over_both() {
+    let places = Places::new();
+    let report = block_on(key_provider::run(|| async {
+        let (_, provider) = two_keys().await?;
+        let records = DirectoryPersistence::open(places.next()).await?;
+        let keys = tenant_keys(Arc::new(provider), Arc::new(records))?;
+        let tenants = [TenantId::new("first")?, TenantId::new("second")?];
+        let ids = tenants.iter().map(MasterKeyId::for_tenant);
+        Ok(key_provider::Instance::new(keys, ids).without_legacy("format 0 has no tenant keys"))
+    }));
+    report.assert_passed();
+    let legacy =
+        |name: &str| name.starts_with("legacy::") || name == "moving::a_short_legacy_key_does_not_become_modern";
+    assert!(report.skipped().all(legacy), "{report}");
+}
+
+#[test]
+fn a_store_in_the_tenant_tier_over_both() {
+    let places = Places::new();
+    let report = block_on(store::run(|| async {
+        let (_, provider) = two_keys().await?;
+        let (keys, path): (Arc<dyn KeyProvider>, _) = (Arc::new(provider), places.next());
+        let owned = Arc::new(ApplicationConfig::default().with_tenant(TenantId::new("acme")?));
+        let open = move |records: DirectoryPersistence| {
+            let (records, owned): (Arc<dyn Persistence>, _) = (Arc::new(records), Arc::clone(&owned));
+            EnvelopeStore::builder(Arc::new(tenant_keys(Arc::clone(&keys), Arc::clone(&records))?), records)
+                .store_id("conformance")
+                .other_applications(move |_| Ok(Arc::clone(&owned)))
+                .build()
+        };
+        let store = open(DirectoryPersistence::open(&path).await?)?;
+        let reopen = move || {
+            let (open, path) = (open.clone(), path.clone());
+            async move { open(DirectoryPersistence::open(path).await?) }
+        };
+        Ok(store::Instance::from(store).with_reopen(reopen))
+    }));
+    report.assert_passed();
+    assert!(report.skipped().count() <= 1, "{report}");
 }

@@ -79,6 +79,14 @@ impl Vector {
         MasterKeyId::new(self.master_key_id.as_str()).expect("valid")
     }
 
+    pub(crate) fn encryption_key(&self) -> &str {
+        &self.encryption_key
+    }
+
+    pub(crate) fn signing_key(&self) -> &str {
+        &self.signing_key
+    }
+
     /// Records made elsewhere carry no names: any will do, as nothing binds them.
     pub(crate) fn id(&self) -> SecretId {
         let application = self.application_name.as_deref().unwrap_or("YourApp.Api");

@@ -34,6 +34,7 @@ pub(super) fn run(canaries: Canaries, backend: &dyn Fn(&Canaries) -> Result<Back
     controls(&canaries);
     let scene = Scene::new(&canaries, backend).expect("the backend starts");
     scene.control_document_key().expect("the control runs");
+    scene.move_document_key().expect("moves");
     scene.write().expect("writes");
     canaries.scan("written-and-dropped", [Absent, Absent, Held]);
     scene.read().expect("reads");
@@ -112,6 +113,20 @@ impl Scene {
         drop(block_on(self.keys.unwrap_key(&generated.wrapped, &context))?);
         drop(generated);
         self.canaries.scan("document-key-wrapped-unwrapped-and-dropped", [Absent, Absent, Held]);
+        Ok(())
+    }
+
+    /// To another master key: at once, and dropped after every poll.
+    fn move_document_key(&self) -> Result<()> {
+        let Some(to) = &self.backend.other_master_key_id else { return Ok(()) };
+        let context = EncryptionContext::document_key(&StoreId::new("control")?, &id("moved")?, SecretVersion::FIRST);
+        let generated = block_on(self.keys.generate_key(&self.backend.master_key_id, &context))?;
+        let moved = block_on(self.keys.rewrap_key(&generated.wrapped, &context, to, &context))?;
+        drop(block_on(self.keys.unwrap_key(&moved, &context))?);
+        let polls = dropped_everywhere(|| self.keys.rewrap_key(&generated.wrapped, &context, to, &context));
+        assert!(polls > 1, "{polls}");
+        drop(generated);
+        self.canaries.scan("document-key-moved-and-dropped", [Absent, Absent, Held]);
         Ok(())
     }
 

@@ -7,23 +7,20 @@ use aes_gcm::{Aes256Gcm, KeyInit};
 use super::{Aead, KEY_BYTES, NONCE_BYTES, TAG_BYTES};
 use crate::error::{Error, Result};
 
-/// More than the frames below use, also unoptimised; the memory scan tells when it is not.
-const SCHEDULE_STACK_BYTES: usize = 16384;
-/// The same of sealing and opening, which happen more often.
-const BLOCKS_STACK_BYTES: usize = 16384;
+/// More than the frames below use; the memory scan tells when it is not. Unoptimised, these crates use several times as much.
+const STACK_BYTES: usize = if cfg!(debug_assertions) { 65_536 } else { 16_384 };
 
 /// Boxed, so that moving it leaves no copy of the key schedule behind.
 pub(crate) struct RustCrypto(Box<Aes256Gcm>);
 
 impl Aead for RustCrypto {
     fn new(key: &[u8; KEY_BYTES]) -> Self {
-        leaving_no_stack::<SCHEDULE_STACK_BYTES, _>(|| Self(Box::new(Aes256Gcm::new(key.into()))))
+        leaving_no_stack::<STACK_BYTES, _>(|| Self(Box::new(Aes256Gcm::new(key.into()))))
     }
 
     fn seal(&self, nonce: &[u8; NONCE_BYTES], aad: &[u8], buffer: &mut [u8]) -> Result<[u8; TAG_BYTES]> {
-        let tag = leaving_no_stack::<BLOCKS_STACK_BYTES, _>(|| {
-            self.0.encrypt_inout_detached(nonce.into(), aad, buffer.into())
-        });
+        let tag =
+            leaving_no_stack::<STACK_BYTES, _>(|| self.0.encrypt_inout_detached(nonce.into(), aad, buffer.into()));
         tag.map(Into::into).map_err(|_| Error::integrity())
     }
 
@@ -36,10 +33,8 @@ impl Aead for RustCrypto {
         plaintext: &mut [u8],
     ) -> Result<()> {
         let buffer = InOutBuf::new(ciphertext, plaintext).map_err(|_| Error::integrity())?;
-        leaving_no_stack::<BLOCKS_STACK_BYTES, _>(|| {
-            self.0.decrypt_inout_detached(nonce.into(), aad, buffer, tag.into())
-        })
-        .map_err(|_| Error::integrity())
+        leaving_no_stack::<STACK_BYTES, _>(|| self.0.decrypt_inout_detached(nonce.into(), aad, buffer, tag.into()))
+            .map_err(|_| Error::integrity())
     }
 }
 

@@ -1,12 +1,10 @@
 //! The one encoding of metadata: a CBOR map of text to text, keys sorted by their bytes, which the value's AAD carries.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
-
-use minicbor::{Decoder, Encoder};
 
 use crate::error::{Error, Result};
 use crate::secret::Metadata;
+use crate::text_map;
 
 /// The largest encoding, in bytes.
 const MAX_BYTES: usize = 4096;
@@ -32,30 +30,16 @@ pub(crate) fn encode(metadata: &Metadata, token: Option<&str>) -> Result<Option<
     if entries.is_empty() {
         return Ok(None);
     }
-    let encoded = encode_entries(&entries);
+    let encoded = text_map::encode(&entries);
     if encoded.len() > MAX_BYTES {
         return Err(Error::too_large("metadata", MAX_BYTES as u64, encoded.len() as u64));
     }
     Ok(Some(encoded))
 }
 
-fn encode_entries(entries: &BTreeMap<&str, &str>) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut encoder = Encoder::new(&mut out);
-    let mut write = || -> std::result::Result<(), minicbor::encode::Error<Infallible>> {
-        encoder.map(entries.len() as u64)?;
-        for (key, value) in entries {
-            encoder.str(key)?.str(value)?;
-        }
-        Ok(())
-    };
-    write().expect("a Vec takes every byte");
-    out
-}
-
 /// Parses exactly what [`encode`] wrote: the caller's entries, and the idempotency token apart.
 pub(crate) fn decode(bytes: &[u8]) -> Result<(Metadata, Option<String>)> {
-    let mut entries = decode_entries(bytes).map_err(|_| Error::integrity())?;
+    let mut entries = text_map::decode(bytes, MAX_BYTES).map_err(|_| Error::integrity())?;
     let token = entries.remove(TOKEN_KEY).map(ToOwned::to_owned);
     let owned = entries.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned()));
     let metadata = Metadata::from_entries(owned.collect());
@@ -64,20 +48,6 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Metadata, Option<String>)> {
         Ok(Some(again)) if again == bytes => Ok((metadata, token)),
         _ => Err(Error::integrity()),
     }
-}
-
-fn decode_entries(bytes: &[u8]) -> std::result::Result<BTreeMap<&str, &str>, minicbor::decode::Error> {
-    let refuse = minicbor::decode::Error::message;
-    if bytes.len() > MAX_BYTES {
-        return Err(refuse("too large"));
-    }
-    let mut decoder = Decoder::new(bytes);
-    let count = decoder.map()?.ok_or_else(|| refuse("indefinite map"))?;
-    let mut entries = BTreeMap::new();
-    for _ in 0..count {
-        entries.insert(decoder.str()?, decoder.str()?);
-    }
-    Ok(entries)
 }
 
 #[cfg(test)]

@@ -106,7 +106,7 @@ impl ProtectedSecret {
         if !named {
             return Err(Error::integrity());
         }
-        let master_key_id = MasterKeyId::new(text(found.master_key_id)?).map_err(|_| Error::integrity())?;
+        let master_key_id = MasterKeyId::from_stored(text(found.master_key_id)?).map_err(|_| Error::integrity())?;
         let iv = bytes(found.iv)?;
         let wraps = found.wraps.map(|value| Wraps::parse(&master_key_id, bytes(Some(value))?)).transpose()?;
         let protected = Self {
@@ -241,7 +241,7 @@ impl ProtectedSecret {
     }
 
     /// By the size of the initialisation vector, also where the value itself is of a later release.
-    fn format(&self) -> Result<Format> {
+    pub(crate) fn format(&self) -> Result<Format> {
         match self.iv.len() {
             super::legacy::IV_BYTES => Ok(Format::Zero),
             super::format::NONCE_BYTES => Ok(Format::One),
@@ -328,7 +328,7 @@ pub(crate) fn stored_id(application: &ApplicationName, sort: &Arc<str>) -> Resul
     Ok(SecretId::new(application.clone(), name))
 }
 
-fn milliseconds(time: SystemTime) -> u64 {
+pub(crate) fn milliseconds(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

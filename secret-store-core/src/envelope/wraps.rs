@@ -114,7 +114,7 @@ fn decode(bytes: &[u8]) -> std::result::Result<Vec<WrappedKey>, minicbor::decode
         if decoder.array()? != Some(2) {
             return Err(refuse("no pair"));
         }
-        let id = MasterKeyId::new(decoder.str()?).map_err(|_| refuse("no master key id"))?;
+        let id = MasterKeyId::from_stored(decoder.str()?.into()).map_err(|_| refuse("no master key id"))?;
         keys.push(WrappedKey::new(id, decoder.bytes()?));
     }
     Ok(keys)

@@ -2,25 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU64;
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::high_water::HighWaterMarks;
-use super::key_cache::KeyCache;
-use super::outages::Outages;
-use super::{EnvelopeStore, Inner};
-use crate::clock::{Clock, SystemClock};
+use super::tier::{self, Applied, Resolver};
+use crate::envelope::Format;
 use crate::envelope::wraps::MAX_FURTHER_WRAPS;
-use crate::envelope::{Format, format};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{ApplicationName, MasterKeyId, StoreId};
+use crate::id::{ApplicationName, MasterKeyId, StoreId, TenantId};
 use crate::key_provider::KeyProvider;
-use crate::persistence::Persistence;
-
-const DEFAULT_VALUE_BYTES: usize = 64 * 1024;
-const DEFAULT_KEY_CACHE_CAPACITY: usize = 1000;
-const DEFAULT_KEY_CACHE_TTL: Duration = Duration::from_secs(15 * 60);
-const DEFAULT_HIGH_WATER_MARKS: usize = 65_536;
+use crate::settings::ApplicationSettings;
 
 /// Whether an application's secrets may be in format 0, the original Secret Store's.
 ///
@@ -31,9 +21,14 @@ pub enum Legacy {
     /// Format 1 alone: the format floor is 1.
     #[default]
     Off,
-    /// Format 0 is read; what is written is format 1. For an application whose original readers have left.
+    /// Format 0 is read; what is written is format 1. For an application whose original readers have left: [migrate] it.
+    ///
+    /// [migrate]: crate::rotation::Rotator::migrate
     Read,
-    /// Format 0 is read and written, so that the original reads on. Metadata, idempotency tokens and history are not to be had then.
+    /// Format 0 is read and written, so that the original reads on. Metadata, idempotency tokens and history are not to be had then,
+    /// and format 0 in the place of a format-1 record that was seen before is no rollback but a [reverted] migration.
+    ///
+    /// [reverted]: crate::rotation::Rotator::revert_migration
     ReadWrite,
 }
 
@@ -49,6 +44,17 @@ pub enum HistoryRetention {
     None,
 }
 
+/// Whether writes to an application go by its [settings](crate::ApplicationSettings), which a rotation changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SettingsUse {
+    /// A write reads them together with the secret's state, at most every 30 seconds, and wraps under no key that was replaced.
+    #[default]
+    Followed,
+    /// They are not read: for a role that has no right to. A rotation cannot shut such a writer out by time; close the old key for
+    /// new wraps at its holder, or change the writer's configuration before.
+    Ignored,
+}
+
 /// What holds for one application.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -57,10 +63,14 @@ pub struct ApplicationConfig {
     pub legacy: Legacy,
     /// The master key for new versions; the store's by default.
     pub master_key_id: Option<MasterKeyId>,
-    /// The further master keys for new versions; the store's by default.
+    /// The further master keys for new versions; the store's by default, none under a tenant's key.
     pub also_wrap_with: Option<Vec<MasterKeyId>>,
     /// How many earlier versions are kept; the store's by default.
     pub history: Option<HistoryRetention>,
+    /// Whether its settings are followed; as the store by default.
+    pub settings: Option<SettingsUse>,
+    /// The tenant that owns the application: new document keys are wrapped under its key alone. None by default.
+    pub tenant: Option<TenantId>,
 }
 
 impl ApplicationConfig {
@@ -79,7 +89,7 @@ impl ApplicationConfig {
     }
 
     /// Wraps new document keys of this application under these master keys too, in the place of those that the store
-    /// [says](EnvelopeStoreBuilder::also_wrap_with); none of them where this is empty.
+    /// [says](crate::EnvelopeStoreBuilder::also_wrap_with); none of them where this is empty.
     #[must_use]
     pub fn with_also_wrap_with(mut self, ids: impl IntoIterator<Item = MasterKeyId>) -> Self {
         self.also_wrap_with = Some(ids.into_iter().collect());
@@ -93,55 +103,153 @@ impl ApplicationConfig {
         self
     }
 
+    /// Follows the application's settings, or does not.
+    #[must_use]
+    pub fn with_settings(mut self, settings: SettingsUse) -> Self {
+        self.settings = Some(settings);
+        self
+    }
+
+    /// Puts the application into the tenant tier: its document keys are wrapped under the key of this tenant, which the store's
+    /// key provider must hold ([`TenantKeys`](crate::TenantKeys)). A put cannot choose another key then, and a record that names
+    /// another tenant's is refused. Records that name a master key, from before, are read on.
+    ///
+    /// Further master keys of the store are not wrapped under: they would open what the tenant's key was destroyed for. Not
+    /// together with [`with_master_key`](Self::with_master_key), [`with_also_wrap_with`](Self::with_also_wrap_with) or
+    /// [`Legacy::ReadWrite`]: format 0 has no tenant keys.
+    #[must_use]
+    pub fn with_tenant(mut self, tenant: TenantId) -> Self {
+        self.tenant = Some(tenant);
+        self
+    }
+
     fn minimum_format(&self) -> Format {
         if self.legacy == Legacy::Off { Format::One } else { Format::Zero }
     }
 }
 
 #[derive(Debug)]
-pub(super) struct Config {
-    pub(super) store_id: StoreId,
-    master_key_id: Option<MasterKeyId>,
-    also_wrap_with: Vec<MasterKeyId>,
-    wrap_with: Option<HashSet<MasterKeyId>>,
-    unwrap_with: Option<HashSet<MasterKeyId>>,
-    applications: HashMap<ApplicationName, ApplicationConfig>,
-    other: ApplicationConfig,
-    history: HistoryRetention,
+pub(crate) struct Config {
+    pub(crate) store_id: StoreId,
+    pub(super) master_key_id: Option<MasterKeyId>,
+    pub(super) also_wrap_with: Vec<MasterKeyId>,
+    pub(super) wrap_with: Option<HashSet<MasterKeyId>>,
+    pub(super) unwrap_with: Option<HashSet<MasterKeyId>>,
+    pub(super) applications: HashMap<ApplicationName, ApplicationConfig>,
+    pub(super) resolver: Option<Resolver>,
+    pub(super) other: ApplicationConfig,
+    pub(super) history: HistoryRetention,
+    pub(super) settings: SettingsUse,
     pub(super) value_bytes: usize,
+    pub(crate) commit_timeout: Duration,
 }
 
 impl Config {
-    pub(super) fn application(&self, name: &ApplicationName) -> &ApplicationConfig {
-        if self.applications.is_empty() { &self.other } else { self.applications.get(name).unwrap_or(&self.other) }
-    }
-
-    pub(super) fn history(&self, name: &ApplicationName) -> HistoryRetention {
-        self.application(name).history.unwrap_or(self.history)
-    }
-
-    /// Refuses a format below the application's floor, naming the setting.
-    pub(super) fn check_format(&self, name: &ApplicationName, format: Format) -> Result<()> {
-        if format >= self.application(name).minimum_format() {
-            return Ok(());
+    pub(crate) fn application(&self, name: &ApplicationName) -> Result<Applied<'_>> {
+        let configured = if self.applications.is_empty() { None } else { self.applications.get(name) };
+        match (configured, &self.resolver) {
+            (Some(configured), _) => Ok(Applied::Configured(configured)),
+            (None, None) => Ok(Applied::Configured(&self.other)),
+            (None, Some(resolver)) => resolver.resolve(name).map(Applied::Resolved),
         }
-        Err(Error::new(
-            ErrorKind::Unsupported,
-            format!("the record is in format {format}: configure the application with `Legacy::Read` to read it"),
-        ))
     }
 
-    /// Refuses configured master keys that no put could use.
-    fn check_keys(&mut self, keys: &dyn KeyProvider) -> Result<()> {
-        check_further_keys(&mut self.also_wrap_with)?;
-        for application in self.applications.values_mut() {
-            let Some(ids) = &mut application.also_wrap_with else { continue };
-            check_further_keys(ids)?;
-            if application.legacy == Legacy::ReadWrite && !ids.is_empty() {
-                return Err(Error::new(
-                    ErrorKind::Unsupported,
-                    "format 0 has room for one wrap: configure the application with `Legacy::Read` or without further master keys",
-                ));
+    /// The applications that the configuration names, sorted.
+    pub(crate) fn configured_applications(&self) -> Vec<ApplicationName> {
+        let mut applications: Vec<_> = self.applications.keys().cloned().collect();
+        applications.sort();
+        applications
+    }
+
+    /// Those of them that it gives to a tenant.
+    pub(crate) fn configured_applications_of(&self, tenant: &TenantId) -> Vec<ApplicationName> {
+        let of_tenant =
+            |name: &ApplicationName| self.applications.get(name).is_some_and(|of| of.tenant.as_ref() == Some(tenant));
+        self.configured_applications().into_iter().filter(of_tenant).collect()
+    }
+
+    pub(super) fn history(&self, name: &ApplicationName) -> Result<HistoryRetention> {
+        Ok(self.application(name)?.history.unwrap_or(self.history))
+    }
+
+    pub(super) fn settings_use(&self, name: &ApplicationName) -> Result<SettingsUse> {
+        Ok(self.application(name)?.settings.unwrap_or(self.settings))
+    }
+
+    /// The key for a new version, if the allow-list has it: the tenant's, and no other, where the application has a tenant.
+    pub(crate) fn wrapping_key(
+        &self,
+        name: &ApplicationName,
+        chosen: Option<&MasterKeyId>,
+        keys: &dyn KeyProvider,
+    ) -> Result<MasterKeyId> {
+        let application = self.application(name)?;
+        if let Some(tenant) = &application.tenant {
+            return tier::tenant_key(tenant, chosen, keys);
+        }
+        let id = chosen.or(application.master_key_id.as_ref()).or(self.master_key_id.as_ref());
+        let id = id.ok_or_else(|| {
+            Error::invalid_input(
+                "no master key is chosen: set one with `master_key` on the builder or in the put options",
+            )
+        })?;
+        application.check_tenant(id)?;
+        allowed(id, self.wrap_with.as_ref(), keys).map(|()| id.clone())
+    }
+
+    /// The key to wrap under: where it was replaced, the one that took its place. That one must stand in an explicit allow-list:
+    /// otherwise whoever can write settings could choose among all keys of the provider.
+    pub(crate) fn in_use<'a>(
+        &self,
+        id: &'a MasterKeyId,
+        settings: &'a ApplicationSettings,
+        keys: &dyn KeyProvider,
+    ) -> Result<&'a MasterKeyId> {
+        let Some(next) = settings.replacement(id) else { return Ok(id) };
+        self.check_replacement(next, keys).map(|()| next).map_err(|error| {
+            Error::new(
+                error.kind(),
+                format!(
+                    "master key {id} was replaced by {next}, which is not in the allow-list: add it to `wrap_with` and to \
+                     the key provider"
+                ),
+            )
+        })
+    }
+
+    /// Refuses a key that no replacement is followed to.
+    pub(crate) fn check_replacement(&self, id: &MasterKeyId, keys: &dyn KeyProvider) -> Result<()> {
+        if self.wrap_with.is_none() {
+            return Err(Error::new(
+                ErrorKind::KeyNotAllowed,
+                format!("no list of keys to wrap under is configured: name master key {id} in `wrap_with`"),
+            ));
+        }
+        allowed(id, self.wrap_with.as_ref(), keys)
+    }
+
+    /// The further master keys for a new version, each once, if the allow-list has them all. The one it is wrapped under first may
+    /// be among them. None where the application has a tenant.
+    pub(crate) fn further_keys(&self, name: &ApplicationName, keys: &dyn KeyProvider) -> Result<Vec<MasterKeyId>> {
+        let application = self.application(name)?;
+        if application.tenant.is_some() {
+            return Ok(Vec::new());
+        }
+        let ids = further_keys(application.also_wrap_with.as_ref().unwrap_or(&self.also_wrap_with))?;
+        ids.iter().try_for_each(|id| allowed(id, self.wrap_with.as_ref(), keys))?;
+        Ok(ids)
+    }
+
+    /// Refuses settings that contradict each other, and configured keys that no put could use.
+    pub(super) fn check(&self, keys: &dyn KeyProvider) -> Result<()> {
+        if self.master_key_id.iter().chain(&self.also_wrap_with).any(|id| id.tenant().is_some()) {
+            return Err(Error::invalid_input("a tenant's key is no master key: configure applications `with_tenant`"));
+        }
+        further_keys(&self.also_wrap_with)?;
+        for application in self.applications.values() {
+            application.check()?;
+            if let Some(tenant) = &application.tenant {
+                tier::tenant_key(tenant, None, keys)?;
             }
         }
         let of_applications = self
@@ -151,38 +259,24 @@ impl Config {
         let mut configured = of_applications.chain(&self.also_wrap_with).chain(&self.master_key_id);
         configured.try_for_each(|id| allowed(id, self.wrap_with.as_ref(), keys))
     }
+}
 
-    /// The master key for a new version, if the allow-list has it.
-    pub(super) fn wrapping_key<'a>(
-        &'a self,
-        name: &ApplicationName,
-        chosen: Option<&'a MasterKeyId>,
-        keys: &dyn KeyProvider,
-    ) -> Result<&'a MasterKeyId> {
-        let id = chosen.or(self.application(name).master_key_id.as_ref()).or(self.master_key_id.as_ref());
-        let id = id.ok_or_else(|| {
-            Error::invalid_input(
-                "no master key is chosen: set one with `master_key` on the builder or in the put options",
-            )
-        })?;
-        allowed(id, self.wrap_with.as_ref(), keys).map(|()| id)
-    }
-
-    /// The further master keys for a new version, if the allow-list has them all. The one it is wrapped under first may be among them.
-    pub(super) fn further_keys(&self, name: &ApplicationName, keys: &dyn KeyProvider) -> Result<&[MasterKeyId]> {
-        let ids = self.application(name).also_wrap_with.as_ref().unwrap_or(&self.also_wrap_with);
-        ids.iter().try_for_each(|id| allowed(id, self.wrap_with.as_ref(), keys))?;
-        Ok(ids)
-    }
-
-    /// Refuses a master key that a record names unless the allow-list has it. No call is made for this.
-    pub(super) fn check_unwrapping_key(&self, id: &MasterKeyId, keys: &dyn KeyProvider) -> Result<()> {
-        allowed(id, self.unwrap_with.as_ref(), keys)
+impl ApplicationConfig {
+    /// Refuses a format below the application's floor, naming the setting.
+    pub(crate) fn check_format(&self, format: Format) -> Result<()> {
+        if format >= self.minimum_format() {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("the record is in format {format}: configure the application with `Legacy::Read` to read it"),
+        ))
     }
 }
 
-/// Orders them, and keeps each once.
-fn check_further_keys(ids: &mut Vec<MasterKeyId>) -> Result<()> {
+/// Configured further master keys in order, each once.
+pub(super) fn further_keys(ids: &[MasterKeyId]) -> Result<Vec<MasterKeyId>> {
+    let mut ids = ids.to_vec();
     ids.sort();
     ids.dedup();
     if ids.len() > MAX_FURTHER_WRAPS {
@@ -191,164 +285,10 @@ fn check_further_keys(ids: &mut Vec<MasterKeyId>) -> Result<()> {
             ids.len()
         )));
     }
-    Ok(())
+    Ok(ids)
 }
 
-fn allowed(id: &MasterKeyId, list: Option<&HashSet<MasterKeyId>>, keys: &dyn KeyProvider) -> Result<()> {
+/// Refuses a key that the list does not have or the provider does not accept. No call is made for this.
+pub(super) fn allowed(id: &MasterKeyId, list: Option<&HashSet<MasterKeyId>>, keys: &dyn KeyProvider) -> Result<()> {
     if list.is_none_or(|list| list.contains(id)) && keys.accepts(id) { Ok(()) } else { Err(Error::key_not_allowed(id)) }
-}
-
-/// Configures an [`EnvelopeStore`]. A store id is required; a master key is too unless each put or application names one.
-///
-/// Names are parsed when the store is built: the first wrong one is the error then.
-#[derive(Debug)]
-#[must_use = "a builder does nothing until `build`"]
-pub struct EnvelopeStoreBuilder {
-    keys: Arc<dyn KeyProvider>,
-    records: Arc<dyn Persistence>,
-    clock: Arc<dyn Clock>,
-    store_id: Option<Result<StoreId>>,
-    master_key_id: Option<Result<MasterKeyId>>,
-    also_wrap_with: Vec<MasterKeyId>,
-    wrap_with: Option<HashSet<MasterKeyId>>,
-    unwrap_with: Option<HashSet<MasterKeyId>>,
-    applications: HashMap<ApplicationName, ApplicationConfig>,
-    history: HistoryRetention,
-    value_bytes: usize,
-    cache: (usize, Duration),
-    marks: usize,
-}
-
-impl EnvelopeStoreBuilder {
-    pub(super) fn new(keys: Arc<dyn KeyProvider>, records: Arc<dyn Persistence>) -> Self {
-        Self {
-            keys,
-            records,
-            clock: Arc::new(SystemClock),
-            store_id: None,
-            master_key_id: None,
-            also_wrap_with: Vec::new(),
-            wrap_with: None,
-            unwrap_with: None,
-            applications: HashMap::new(),
-            history: HistoryRetention::All,
-            value_bytes: DEFAULT_VALUE_BYTES,
-            cache: (DEFAULT_KEY_CACHE_CAPACITY, DEFAULT_KEY_CACHE_TTL),
-            marks: DEFAULT_HIGH_WATER_MARKS,
-        }
-    }
-
-    /// The store's identity, bound into everything it encrypts. Required. Keep it when a database is restored or copied; give
-    /// another to every store that must not be able to read this one's records.
-    pub fn store_id<T>(mut self, id: T) -> Self
-    where
-        T: TryInto<StoreId>,
-        T::Error: Into<Error>,
-    {
-        self.store_id = Some(id.try_into().map_err(Into::into));
-        self
-    }
-
-    /// The master key for new versions, unless the application or the put names another.
-    pub fn master_key<T>(mut self, id: T) -> Self
-    where
-        T: TryInto<MasterKeyId>,
-        T::Error: Into<Error>,
-    {
-        self.master_key_id = Some(id.try_into().map_err(Into::into));
-        self
-    }
-
-    /// Wraps every new document key under these master keys too, so that each of them opens what is written: a region's or a
-    /// provider's loss is survived by what another holds. None by default, at most eight.
-    ///
-    /// A put is then one more call for each of them, all at once; it fails where one of them fails, so that nothing is believed
-    /// to be safe that is not. The master key of a put may be listed: it is not wrapped under twice. A reader asks them, in their
-    /// order, only when the first one gives no key. Format 0 has one wrap, whatever stands here.
-    pub fn also_wrap_with(mut self, ids: impl IntoIterator<Item = MasterKeyId>) -> Self {
-        self.also_wrap_with = ids.into_iter().collect();
-        self
-    }
-
-    /// What holds for one application.
-    pub fn application(mut self, name: ApplicationName, config: ApplicationConfig) -> Self {
-        self.applications.insert(name, config);
-        self
-    }
-
-    /// The only master keys that new document keys may be wrapped under; all that the key provider accepts by default.
-    pub fn wrap_with(mut self, ids: impl IntoIterator<Item = MasterKeyId>) -> Self {
-        self.wrap_with = Some(ids.into_iter().collect());
-        self
-    }
-
-    /// The only master keys that records may name; all that the key provider accepts by default.
-    pub fn unwrap_with(mut self, ids: impl IntoIterator<Item = MasterKeyId>) -> Self {
-        self.unwrap_with = Some(ids.into_iter().collect());
-        self
-    }
-
-    /// How many earlier versions of a secret are kept; all by default.
-    pub fn history(mut self, retention: HistoryRetention) -> Self {
-        self.history = retention;
-        self
-    }
-
-    /// The largest value, in bytes; 64 KiB by default. The persistence's own limit holds as well.
-    pub fn max_value_bytes(mut self, bytes: usize) -> Self {
-        self.value_bytes = bytes;
-        self
-    }
-
-    /// How many document keys are kept ready, and how long; 1,000 and 15 minutes by default. Zero of either is off: then each
-    /// read asks the key provider.
-    pub fn key_cache(mut self, capacity: usize, ttl: Duration) -> Self {
-        self.cache = (capacity, ttl);
-        self
-    }
-
-    /// For how many secrets the highest version seen is remembered, to detect rollback; 65,536 by default, about 200 bytes each.
-    pub fn high_water_marks(mut self, capacity: usize) -> Self {
-        self.marks = capacity;
-        self
-    }
-
-    /// Another clock, for tests.
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// Builds the store. Nothing is contacted.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for a missing or malformed store id or master key id, too many further master
-    /// keys, or limits that no value fits; [`Unsupported`](ErrorKind::Unsupported) for an application that is to write format 0
-    /// and names further master keys itself; [`KeyNotAllowed`](ErrorKind::KeyNotAllowed) for a configured master key that the key provider does not accept.
-    pub fn build(self) -> Result<EnvelopeStore> {
-        let store_id = self
-            .store_id
-            .unwrap_or_else(|| Err(Error::invalid_input("no store id is set: give the store one with `store_id`")))?;
-        if self.records.limits().record_bytes < format::OVERHEAD_BYTES {
-            return Err(Error::invalid_input("the persistence's record limit is too small for any secret"));
-        }
-        let mut config = Config {
-            store_id,
-            master_key_id: self.master_key_id.transpose()?,
-            also_wrap_with: self.also_wrap_with,
-            wrap_with: self.wrap_with,
-            unwrap_with: self.unwrap_with,
-            applications: self.applications,
-            other: ApplicationConfig::default(),
-            history: self.history,
-            value_bytes: self.value_bytes,
-        };
-        config.check_keys(&*self.keys)?;
-        let cache = KeyCache::new(self.cache.0, self.cache.1);
-        let marks = HighWaterMarks::new(self.marks);
-        let outages = Outages::default();
-        let inner = Inner { keys: self.keys, records: self.records, clock: self.clock, config, cache, marks, outages };
-        Ok(EnvelopeStore { inner: Arc::new(inner) })
-    }
 }

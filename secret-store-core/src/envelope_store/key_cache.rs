@@ -3,12 +3,12 @@
 use std::future::Future;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use equivalent::Equivalent;
-use quick_cache::sync::Cache;
 
+use crate::cache::{Cache, CacheMetrics, Lifetimes, unshared};
 use crate::clock::Clock;
 use crate::envelope::ReadyCipher;
 use crate::error::{Error, ErrorKind, Result};
@@ -20,22 +20,13 @@ const REFUSAL_TTL: Duration = Duration::from_secs(5);
 
 /// Ready ciphers by wrapped key and context, compared in full. Entries are wiped when the last user drops them.
 pub(super) struct KeyCache {
-    cache: Option<Cache<CacheKey, Arc<Entry>>>,
-    ttl: Duration,
-    /// Counts purges, so that a key that was under way during one is not kept.
-    purges: AtomicU64,
-    /// When expired entries were last looked for, in milliseconds of the monotonic clock.
-    swept: AtomicU64,
+    cache: Option<Arc<Cache<CacheKey, Arc<Ready>>>>,
 }
 
-struct Entry {
-    state: State,
-    expires: Duration,
-}
-
-enum State {
-    Ready(ReadyCipher),
-    Refused(ErrorKind),
+struct Ready {
+    cipher: ReadyCipher,
+    /// It opened a value. A key that opens nothing is not kept.
+    proven: AtomicBool,
 }
 
 /// What came of a wrapped key.
@@ -79,35 +70,43 @@ impl Equivalent<CacheKey> for KeyRef<'_> {
     }
 }
 
+impl KeyRef<'_> {
+    fn to_owned(&self) -> CacheKey {
+        CacheKey { wrapped: self.wrapped.clone(), context: self.context.into() }
+    }
+}
+
 impl KeyCache {
     /// A cache of so many keys for so long; zero of either is off.
-    pub(super) fn new(capacity: usize, ttl: Duration) -> Self {
-        let on = capacity > 0 && !ttl.is_zero();
-        Self { cache: on.then(|| Cache::new(capacity)), ttl, purges: AtomicU64::new(0), swept: AtomicU64::new(0) }
+    pub(super) fn new(capacity: usize, ttl: Duration, clock: Arc<dyn Clock>) -> Self {
+        // No refresh ahead and nothing stale: an unwrap that fails is a key that may not be used.
+        let lifetimes = Lifetimes { value: ttl, error: REFUSAL_TTL, ahead: Duration::ZERO, stale: Duration::ZERO };
+        Self { cache: Cache::new(capacity, lifetimes, is_definite, clock) }
     }
 
     /// Opens a value with what is there of a wrapped key; `None` where nothing is.
     pub(super) fn open_ready(
         &self,
         key: &KeyRef<'_>,
-        clock: &dyn Clock,
         open: impl Fn(&ReadyCipher) -> Result<SecretValue>,
     ) -> Option<Opened> {
-        let entry = self.cache.as_ref()?.get(key).filter(|entry| entry.expires > clock.monotonic());
-        entry.map(|entry| entry.open(open))
+        let answer = self.cache.as_ref()?.fresh(key, |_| true)?;
+        Some(match answer {
+            Ok(ready) => Opened::Tried(ready.open(open)),
+            Err(refusal) => Opened::NoKey(unshared(refusal)),
+        })
     }
 
-    /// Where [`open_ready`](Self::open_ready) found none: unwraps a cipher and keeps it if it opens the value. At most one unwrap of one key
-    /// is under way at a time; when the call that does it is dropped, the next waiting one takes over.
+    /// Where [`open_ready`](Self::open_ready) found none: unwraps a cipher and keeps it if it opens the value. At most one unwrap of
+    /// one key is under way at a time; all that wait for it have its answer, also when the call that began it is dropped.
     pub(super) async fn open<F>(
         &self,
         key: KeyRef<'_>,
-        clock: &dyn Clock,
         unwrap: impl FnOnce() -> F,
         open: impl Fn(&ReadyCipher) -> Result<SecretValue>,
     ) -> Opened
     where
-        F: Future<Output = Result<ReadyCipher>>,
+        F: Future<Output = Result<ReadyCipher>> + Send + 'static,
     {
         let Some(cache) = &self.cache else {
             return match unwrap().await {
@@ -115,88 +114,57 @@ impl KeyCache {
                 Err(error) => Opened::NoKey(error),
             };
         };
-        self.sweep(clock.monotonic());
-        let owned = CacheKey { wrapped: key.wrapped.clone(), context: key.context.into() };
-        loop {
-            match cache.get_value_or_guard_async(&owned).await {
-                Ok(entry) if entry.expires > clock.monotonic() => return entry.open(open),
-                Ok(_) => drop(cache.remove_if(&owned, |entry| entry.expires <= clock.monotonic())),
-                Err(guard) => {
-                    let purges = self.purges.load(Ordering::Acquire);
-                    let (opened, kept) = self.unwrap_and_open(&key, clock, unwrap, open).await;
-                    if let Some(entry) = kept.filter(|_| self.purges.load(Ordering::Acquire) == purges) {
-                        // It fails only when a purge removed the placeholder meanwhile: then nothing is to be kept.
-                        drop(guard.insert(Arc::new(entry)));
-                    }
-                    return opened;
-                }
-            }
+        let key = key.to_owned();
+        let load = || {
+            let unwrapped = unwrap();
+            async { Ok(Arc::new(Ready { cipher: unwrapped.await?, proven: AtomicBool::new(false) })) }
+        };
+        let ready = match cache.settle(cache.turn(key.clone(), load)).await {
+            Ok(ready) => ready,
+            Err(error) => return Opened::NoKey(error),
+        };
+        let value = ready.open(open);
+        if !ready.proven.load(Ordering::Acquire) {
+            let is_this = |kept: &Arc<Ready>| Arc::ptr_eq(kept, &ready) && !kept.proven.load(Ordering::Acquire);
+            cache.forget_if(&key, |kept| kept.as_ref().is_ok_and(is_this));
+        }
+        Opened::Tried(value)
+    }
+
+    /// Wipes one key, also one that is under way.
+    pub(super) fn forget(&self, key: &KeyRef<'_>) {
+        if let Some(cache) = &self.cache {
+            cache.forget(&key.to_owned());
         }
     }
 
-    /// Answers the value, and what is worth keeping: a key that opened it, or a definite refusal.
-    async fn unwrap_and_open<F>(
-        &self,
-        key: &KeyRef<'_>,
-        clock: &dyn Clock,
-        unwrap: impl FnOnce() -> F,
-        open: impl Fn(&ReadyCipher) -> Result<SecretValue>,
-    ) -> (Opened, Option<Entry>)
-    where
-        F: Future<Output = Result<ReadyCipher>>,
-    {
-        match unwrap().await {
-            Ok(cipher) => {
-                let value = open(&cipher);
-                let expires = clock.monotonic() + self.jittered_ttl(key);
-                let kept = value.is_ok().then_some(Entry { state: State::Ready(cipher), expires });
-                (Opened::Tried(value), kept)
-            }
-            Err(error) => {
-                let expires = clock.monotonic() + REFUSAL_TTL.min(self.ttl);
-                let kept = is_definite(error.kind()).then_some(Entry { state: State::Refused(error.kind()), expires });
-                (Opened::NoKey(error), kept)
-            }
-        }
-    }
-
-    /// Up to a tenth less, so that keys read together do not expire together. Taken from the wrapped bytes, which end
-    /// in a tag or a signature: reads draw no randomness.
-    fn jittered_ttl(&self, key: &KeyRef<'_>) -> Duration {
-        let byte = key.wrapped.as_bytes().last().copied().unwrap_or_default();
-        self.ttl - self.ttl / 10 * u32::from(byte) / 255
-    }
-
-    /// Wipes expired entries, at most four times per lifetime of one.
-    pub(super) fn sweep(&self, now: Duration) {
-        let Some(cache) = &self.cache else { return };
-        let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-        let due = u64::try_from((self.ttl / 4).as_millis()).unwrap_or(u64::MAX);
-        let swept = self.swept.load(Ordering::Acquire);
-        let is_due = now_ms.saturating_sub(swept) >= due;
-        if is_due && self.swept.compare_exchange(swept, now_ms, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-            cache.retain(|_, entry| entry.expires > now);
+    /// Wipes expired entries.
+    pub(super) fn sweep(&self) {
+        if let Some(cache) = &self.cache {
+            cache.sweep();
         }
     }
 
     /// Wipes everything, also what is under way.
     pub(super) fn purge(&self) {
         if let Some(cache) = &self.cache {
-            self.purges.fetch_add(1, Ordering::AcqRel);
-            cache.clear();
+            cache.purge();
         }
+    }
+
+    pub(super) fn metrics(&self) -> CacheMetrics {
+        self.cache.as_ref().map_or_else(CacheMetrics::default, |cache| cache.metrics())
     }
 }
 
-impl Entry {
-    fn open(&self, open: impl Fn(&ReadyCipher) -> Result<SecretValue>) -> Opened {
-        match &self.state {
-            State::Ready(cipher) => Opened::Tried(open(cipher)),
-            State::Refused(ErrorKind::Integrity) => Opened::NoKey(Error::integrity()),
-            State::Refused(kind) => {
-                Opened::NoKey(Error::new(*kind, "the key provider refused this wrapped key a moment ago"))
-            }
+impl Ready {
+    fn open(&self, open: impl Fn(&ReadyCipher) -> Result<SecretValue>) -> Result<SecretValue> {
+        let value = open(&self.cipher)?;
+        // Looked at first, so that readers on many processors do not take the line from each other.
+        if !self.proven.load(Ordering::Acquire) {
+            self.proven.store(true, Ordering::Release);
         }
+        Ok(value)
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::error::{Error, Result};
-use crate::id::{SecretId, SecretVersion};
+use crate::id::{ApplicationName, SecretId, SecretVersion};
 use crate::persistence::{ListQuery, Order, RecordKey};
 use crate::record::{Record, Value};
 
@@ -16,24 +16,25 @@ const SEPARATOR: &str = "\u{1f}";
 const LAST_VERSION: &str = "LastVersion";
 
 /// The current record of a secret.
-pub(super) fn current(id: &SecretId) -> RecordKey {
+pub(crate) fn current(id: &SecretId) -> RecordKey {
     RecordKey::new(Arc::clone(id.application().as_shared()), Arc::clone(id.name().as_shared()))
 }
 
-fn history_partition(id: &SecretId) -> Arc<str> {
-    joined(&["~h~", id.application().as_str()])
+/// The partition of an application's earlier versions and last numbers.
+pub(crate) fn history_partition(application: &ApplicationName) -> Arc<str> {
+    joined(&["~h~", application.as_str()])
 }
 
 /// An earlier version of a secret: sorted by number.
-pub(super) fn outgoing(id: &SecretId, version: SecretVersion) -> RecordKey {
+pub(crate) fn outgoing(id: &SecretId, version: SecretVersion) -> RecordKey {
     let digits = twenty_digits(version.get());
     let digits = std::str::from_utf8(&digits).expect("digits are text");
-    RecordKey::new(history_partition(id), joined(&[id.name().as_str(), SEPARATOR, digits]))
+    RecordKey::new(history_partition(id.application()), joined(&[id.name().as_str(), SEPARATOR, digits]))
 }
 
 /// The last number of a secret whose current record is gone.
-pub(super) fn last_version(id: &SecretId) -> RecordKey {
-    RecordKey::new(history_partition(id), joined(&[id.name().as_str(), SEPARATOR]))
+pub(crate) fn last_version(id: &SecretId) -> RecordKey {
+    RecordKey::new(history_partition(id.application()), joined(&[id.name().as_str(), SEPARATOR]))
 }
 
 /// One shared text of several, with one allocation.
@@ -67,17 +68,22 @@ pub(super) fn parse_last_version(record: &Record) -> Result<SecretVersion> {
 }
 
 /// All earlier versions, newest first; the last-version record, whose sort key ends at the separator, is not among them.
-pub(super) fn history(id: &SecretId) -> ListQuery {
+pub(crate) fn history(id: &SecretId) -> ListQuery {
     let name = id.name().as_str();
-    ListQuery::new(history_partition(id))
+    ListQuery::new(history_partition(id.application()))
         .with_after(format!("{name}{SEPARATOR}"))
         // The character after the digits.
         .with_before(format!("{name}{SEPARATOR}:"))
         .with_order(Order::Descending)
 }
 
+/// The name of the secret that a sort key in the history belongs to.
+pub(crate) fn name_in_history(sort: &str) -> Option<&str> {
+    sort.rsplit_once(SEPARATOR).map(|(name, _)| name)
+}
+
 /// The number that the sort key of an earlier version carries.
-pub(super) fn history_number(id: &SecretId, sort: &str) -> Option<SecretVersion> {
+pub(crate) fn history_number(id: &SecretId, sort: &str) -> Option<SecretVersion> {
     let digits = sort.strip_prefix(id.name().as_str())?.strip_prefix(SEPARATOR)?;
     let is_number = digits.len() == 20 && digits.bytes().all(|digit| digit.is_ascii_digit());
     digits.parse().ok().filter(|_| is_number).and_then(|number| SecretVersion::new(number).ok())

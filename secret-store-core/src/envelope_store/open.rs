@@ -1,22 +1,50 @@
 //! From a protected secret to its value: every check that needs no key comes before the key provider is asked.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use super::Inner;
+use super::config::ApplicationConfig;
 use super::key_cache::{KeyRef, Opened};
+use super::tier::Applied;
 use crate::context::{EncryptionContext, ValueAad};
 use crate::envelope::protected::ProtectedSecret;
 use crate::envelope::wraps::MAX_FURTHER_WRAPS;
 use crate::envelope::{Format, ReadyCipher, Sealed};
 use crate::error::{Error, Result};
+use crate::id::ApplicationName;
 use crate::key::WrappedKey;
-use crate::key_provider::may_open_elsewhere;
+use crate::key_provider::Refusals;
 use crate::observe::{self, Cache, Lookup};
 use crate::persistence::Revision;
 use crate::secret::{Secret, SecretValue};
 
 impl Inner {
+    /// Opens a secret that was read, if its format is not below the floor.
     pub(super) async fn open(&self, protected: &ProtectedSecret, revision: Revision) -> Result<Secret> {
+        if protected.format()? == Format::Zero {
+            Box::pin(self.check_floor(protected.id().application())).await?;
+        }
+        self.open_admitted(protected, revision).await
+    }
+
+    async fn check_floor(&self, application: &ApplicationName) -> Result<()> {
+        // What the configuration refuses reads no settings.
+        self.config.application(application)?.check_format(Format::Zero)?;
+        self.check_settings_floor(application).await
+    }
+
+    /// Opens a secret that was kept elsewhere: nothing is read, and the floor is what this process knows of it.
+    pub(super) async fn unprotect(&self, protected: &ProtectedSecret, revision: Revision) -> Result<Secret> {
+        if protected.format()? == Format::Zero {
+            self.config.application(protected.id().application())?.check_format(Format::Zero)?;
+            self.check_seen_floor(protected.id().application())?;
+        }
+        self.open_admitted(protected, revision).await
+    }
+
+    async fn open_admitted(&self, protected: &ProtectedSecret, revision: Revision) -> Result<Secret> {
         let value = match self.open_ready(protected)? {
             Some(value) => {
                 observe::cache(Cache::DocumentKeys, Lookup::Hit);
@@ -33,9 +61,9 @@ impl Inner {
 
     /// Opens a value whose cipher is ready; `None` where it is not, or where a further wrap may help.
     fn open_ready(&self, protected: &ProtectedSecret) -> Result<Option<SecretValue>> {
-        let (sealed, aad) = self.checked(protected)?;
+        let (application, sealed, aad) = self.checked(protected)?;
         let (first, has_further) = (protected.wrapped_key(), !protected.further_wraps().is_empty());
-        match self.check_allowed(first) {
+        match self.check_allowed(&application, first) {
             Err(_) if has_further => return Ok(None),
             outcome => outcome?,
         }
@@ -52,36 +80,40 @@ impl Inner {
     ///
     /// A key that was unwrapped belongs to this version: where it does not open the value, no other will.
     async fn open_wrapped(&self, protected: &ProtectedSecret) -> Result<SecretValue> {
-        let (sealed, aad) = self.checked(protected)?;
+        let (application, sealed, aad) = self.checked(protected)?;
         // Where one is ready nobody is asked: while the first one's holder is away, that spares each read a vain call.
-        for wrapped in protected.further_wraps().iter().filter(|wrapped| self.check_allowed(wrapped).is_ok()) {
+        let is_allowed = |wrapped: &&WrappedKey| self.check_allowed(&application, wrapped).is_ok();
+        for wrapped in protected.further_wraps().iter().filter(is_allowed) {
             if let Some(Opened::Tried(value)) = self.ready(wrapped, &sealed, &aad) {
                 return value;
             }
         }
-        let mut first_error = None;
-        for wrapped in self.candidates(protected) {
+        let mut refusals = Refusals::default();
+        for wrapped in self.candidates(protected.all_wraps().filter(is_allowed)) {
             match self.open_with(wrapped, &sealed, &aad).await {
                 Opened::Tried(value) => return value,
                 Opened::NoKey(error) => {
                     let (id, kind) = (wrapped.master_key_id(), error.kind());
                     tracing::debug!(master_key = %id, ?kind, "a wrap gave no key");
-                    first_error.get_or_insert(error);
-                    if !may_open_elsewhere(kind) {
-                        break;
-                    }
                     self.outages.note(id, kind, self.clock.monotonic());
+                    refusals.add(error)?;
                 }
             }
         }
-        // Without a candidate nothing was asked.
-        Err(first_error.unwrap_or_else(|| Error::key_not_allowed(protected.wrapped_key().master_key_id())))
+        // Without a candidate nothing was asked: the refusal of the first one says why.
+        Err(refusals.into_error(|| {
+            let first = protected.wrapped_key();
+            let refusal = self.check_allowed(&application, first).err();
+            refusal.unwrap_or_else(|| Error::key_not_allowed(first.master_key_id()))
+        }))
     }
 
-    /// The wraps that may be opened: in the order of the record, those whose master key could not be used a moment ago last.
-    fn candidates<'a>(&self, protected: &'a ProtectedSecret) -> SmallVec<[&'a WrappedKey; MAX_FURTHER_WRAPS + 1]> {
-        let mut candidates: SmallVec<[_; MAX_FURTHER_WRAPS + 1]> =
-            protected.all_wraps().filter(|wrapped| self.check_allowed(wrapped).is_ok()).collect();
+    /// The order in which wraps are asked for: that of the record, those whose master key could not be used a moment ago last.
+    fn candidates<'a>(
+        &self,
+        allowed: impl Iterator<Item = &'a WrappedKey>,
+    ) -> SmallVec<[&'a WrappedKey; MAX_FURTHER_WRAPS + 1]> {
+        let mut candidates: SmallVec<[_; MAX_FURTHER_WRAPS + 1]> = allowed.collect();
         if candidates.len() > 1 {
             let now = self.clock.monotonic();
             candidates.sort_by_key(|wrapped: &&WrappedKey| self.outages.has(wrapped.master_key_id(), now));
@@ -92,34 +124,45 @@ impl Inner {
     /// Opens a value with what the cache has of one wrap.
     fn ready(&self, wrapped: &WrappedKey, sealed: &Sealed<'_>, aad: &ValueAad) -> Option<Opened> {
         let key = KeyRef { wrapped, context: key_context_bytes(sealed, aad) };
-        self.cache.open_ready(&key, &*self.clock, |cipher| cipher.open(sealed, aad))
+        self.cache.open_ready(&key, |cipher| cipher.open(sealed, aad))
     }
 
     async fn open_with(&self, wrapped: &WrappedKey, sealed: &Sealed<'_>, aad: &ValueAad) -> Opened {
-        let unwrap = || async {
-            let context = match sealed.format() {
+        // Whoever waits for the same key drives this: it borrows nothing.
+        let unwrap = || {
+            let (keys, wrapped, format) = (Arc::clone(&self.keys), wrapped.clone(), sealed.format());
+            let context = match format {
                 Format::Zero => EncryptionContext::legacy(),
                 Format::One => aad.key_context(),
             };
-            let key = self.keys.unwrap_key(wrapped, &context).await?;
-            ReadyCipher::new(sealed.format(), &key)
+            async move { ReadyCipher::new(format, &keys.unwrap_key(&wrapped, &context).await?) }
         };
         let open = |cipher: &ReadyCipher| cipher.open(sealed, aad);
         let key = KeyRef { wrapped, context: key_context_bytes(sealed, aad) };
-        self.cache.open(key, &*self.clock, unwrap, open).await
+        self.cache.open(key, unwrap, open).await
+    }
+
+    /// Forgets the ready ciphers of a value.
+    pub(super) fn forget_key(&self, protected: &ProtectedSecret) -> Result<()> {
+        let (_, sealed, aad) = self.checked(protected)?;
+        for wrapped in protected.all_wraps() {
+            self.cache.forget(&KeyRef { wrapped, context: key_context_bytes(&sealed, &aad) });
+        }
+        Ok(())
     }
 
     /// Everything that is checked without a key.
-    fn checked<'a>(&self, protected: &'a ProtectedSecret) -> Result<(Sealed<'a>, ValueAad)> {
+    fn checked<'a>(&'a self, protected: &'a ProtectedSecret) -> Result<(Applied<'a>, Sealed<'a>, ValueAad)> {
         let id = protected.id();
         let sealed = protected.sealed()?;
-        self.config.check_format(id.application(), sealed.format())?;
+        let application = self.config.application(id.application())?;
+        application.check_format(sealed.format())?;
         let aad = ValueAad::new(&self.config.store_id, id, protected.version(), protected.encoded_metadata());
-        Ok((sealed, aad))
+        Ok((application, sealed, aad))
     }
 
-    fn check_allowed(&self, wrapped: &WrappedKey) -> Result<()> {
-        self.config.check_unwrapping_key(wrapped.master_key_id(), &*self.keys)
+    fn check_allowed(&self, application: &ApplicationConfig, wrapped: &WrappedKey) -> Result<()> {
+        application.check_unwrapping_key(wrapped.master_key_id(), &self.config, &*self.keys)
     }
 }
 

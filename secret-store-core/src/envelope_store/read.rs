@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use super::config::Legacy;
 use super::high_water::Mark;
 use super::state::rollback_detected;
 use super::{Inner, layout};
@@ -38,12 +39,27 @@ impl Inner {
     /// Opens a current record that is no older than it may be.
     async fn open_current(&self, found: &Found, mark: &Mark, options: &GetOptions) -> Result<Secret> {
         let Found { protected, revision } = found;
-        if protected.version() < lowest(mark, options) {
+        if protected.version() < lowest(mark, options) && !self.is_reverted(protected, options)? {
             return Err(rollback_detected());
         }
         let secret = self.open(protected, revision.clone()).await?;
         mark.raise(&self.marks, protected.id(), protected.version());
         Ok(secret)
+    }
+
+    /// Whether it is in format 0 where that is written: going back to it there is a reverted migration. A caller's pin holds.
+    fn is_reverted(&self, protected: &ProtectedSecret, options: &GetOptions) -> Result<bool> {
+        let is_pinned = options.minimum_version.is_some_and(|minimum| minimum > SecretVersion::UNVERSIONED);
+        let legacy = self.config.application(protected.id().application())?.legacy;
+        Ok(protected.version() == SecretVersion::UNVERSIONED && !is_pinned && legacy == Legacy::ReadWrite)
+    }
+
+    /// Opens the current record with a document key that is unwrapped now.
+    pub(super) async fn refresh_key(&self, id: &SecretId) -> Result<()> {
+        let found = Found::parse(id, self.records.load(&layout::current(id), Consistency::Strong).await?)?;
+        let found = found.ok_or_else(Error::not_found)?;
+        self.forget_key(&found.protected)?;
+        self.open(&found.protected, found.revision).await.map(drop)
     }
 
     /// Reads one version where it stands: in the current record or in the history.

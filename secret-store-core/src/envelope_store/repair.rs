@@ -1,5 +1,6 @@
 //! What an operator does after a restore, and about records that cannot be read.
 
+use super::config::HistoryRetention;
 use super::retry::Retry;
 use super::state::State;
 use super::{Inner, layout};
@@ -55,12 +56,28 @@ impl Inner {
         }
         let protected = ProtectedSecret::from_current(id, &stored.record)?;
         let secret = self.open(&protected, stored.revision.clone()).await?;
-        let in_order = protected.version() == SecretVersion::UNVERSIONED || protected.version() > highest;
-        if in_order {
+        if self.is_in_order(id, &state, protected.version(), highest).await? {
             self.marks.set(id, protected.version());
             return Ok(Some(secret.info().clone()));
         }
         self.renumber(id, &state, secret, highest).await.map(Some)
+    }
+
+    /// Whether a current version is above every number that is known from elsewhere. A migration writes its own number down too; so
+    /// does a delete, which where a history is kept leaves the version there.
+    async fn is_in_order(
+        &self,
+        id: &SecretId,
+        state: &State,
+        version: SecretVersion,
+        highest: SecretVersion,
+    ) -> Result<bool> {
+        if version == SecretVersion::UNVERSIONED || version > highest {
+            return Ok(true);
+        }
+        let is_counted = last_number(state) == Some(version);
+        let keeps_history = self.config.history(id.application())? != HistoryRetention::None;
+        Ok(is_counted && keeps_history && version > self.highest_seen(id, state).await?)
     }
 
     /// Stores the current value again, above every number. Its old record goes to the history if that slot is free.
@@ -75,7 +92,8 @@ impl Inner {
         let value = secret.into_value();
         let mut draft = self.draft(id, &value, &options)?;
         draft.format = Format::One;
-        let protected = self.seal_format_1(&draft, highest.next()?).await?;
+        let trusted = self.trusted_settings(id.application()).await?;
+        let protected = self.seal_format_1(&draft, highest.next()?, &trusted).await?;
         let mut writes = vec![Write::put(layout::current(id), protected.to_record(), state.current_unchanged())];
         if let (Some(stored), Some(version)) = (&state.current, state.outgoing_version()?) {
             let slot = layout::outgoing(id, version);
@@ -83,7 +101,7 @@ impl Inner {
                 writes.push(Write::put(slot, (*stored.record).clone(), Precondition::Absent));
             }
         }
-        let revision = self.records.commit(writes).await?.into_iter().next().flatten();
+        let revision = self.commit_under(&trusted, writes).await?.into_iter().next().flatten();
         self.marks.set(id, protected.version());
         protected
             .info(revision.ok_or_else(|| Error::new(ErrorKind::Unavailable, "the persistence answered no revision"))?)
@@ -97,7 +115,13 @@ impl Inner {
 
     /// The highest number known from anywhere but the current record. A malformed last-version record says nothing.
     async fn highest_elsewhere(&self, id: &SecretId, state: &State) -> Result<SecretVersion> {
-        let highest = self.history_tail(id).await?.max(last_number(state).unwrap_or(SecretVersion::UNVERSIONED));
+        let seen = self.highest_seen(id, state).await?;
+        Ok(seen.max(last_number(state).unwrap_or(SecretVersion::UNVERSIONED)))
+    }
+
+    /// The highest number in the history, or that this process has seen.
+    async fn highest_seen(&self, id: &SecretId, state: &State) -> Result<SecretVersion> {
+        let highest = self.history_tail(id).await?;
         let mark = self.marks.of(id);
         let is_current = !mark.deleted && state.current_version().ok().flatten() == Some(mark.seen);
         Ok(if is_current { highest } else { highest.max(mark.seen) })
@@ -108,11 +132,14 @@ impl Inner {
         if last_number(state).is_some_and(|last| highest <= last) {
             return Ok(());
         }
-        let writes = vec![
-            Write::check(layout::current(id), state.current_unchanged()),
-            Write::put(layout::last_version(id), layout::last_version_record(highest), state.last_unchanged()),
-        ];
-        self.records.commit(writes).await.map(drop)
+        let (key, unchanged) = (layout::last_version(id), state.last_unchanged());
+        // No record says 0: where nothing is known, none is right.
+        let last = if highest == SecretVersion::UNVERSIONED {
+            Write::delete(key, unchanged)
+        } else {
+            Write::put(key, layout::last_version_record(highest), unchanged)
+        };
+        self.commit(vec![Write::check(layout::current(id), state.current_unchanged()), last]).await.map(drop)
     }
 
     /// The state of a secret that could not be deleted as others are, because nobody can read its current record. Otherwise the
@@ -138,7 +165,7 @@ impl Inner {
             Write::delete(layout::current(id), state.current_unchanged()),
             Write::put(layout::last_version(id), layout::last_version_record(highest), state.last_unchanged()),
         ];
-        self.records.commit(writes).await?;
+        self.commit(writes).await?;
         self.marks.raise_deleted(id, highest);
         Ok(())
     }

@@ -13,17 +13,17 @@ const IMMEDIATE: u32 = 2;
 const LONGEST_MS: u64 = 64;
 
 /// Counts attempts and waits between them.
-pub(super) struct Retry {
+pub(crate) struct Retry {
     attempt: u32,
 }
 
 impl Retry {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { attempt: 0 }
     }
 
     /// Waits before the next attempt, or gives up with the error of the last one.
-    pub(super) async fn wait(&mut self, clock: &dyn Clock, error: Error) -> Result<()> {
+    pub(crate) async fn wait(&mut self, clock: &dyn Clock, error: Error) -> Result<()> {
         self.attempt += 1;
         if self.attempt >= MAX_ATTEMPTS {
             return Err(error);

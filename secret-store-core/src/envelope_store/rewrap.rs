@@ -22,7 +22,7 @@ impl Inner {
         to: &MasterKeyId,
     ) -> Result<Option<ProtectedSecret>> {
         let id = protected.id();
-        self.config.check_unwrapping_key(from, &*self.keys)?;
+        self.config.application(id.application())?.check_unwrapping_key(from, &self.config, &*self.keys)?;
         self.config.wrapping_key(id.application(), Some(to), &*self.keys)?;
         let record = protected.to_record();
         let rewrapped = rewrap_record(&*self.keys, &self.config.store_id, id, &record, from, to).await?;
@@ -30,6 +30,15 @@ impl Inner {
         let mut rewrapped = ProtectedSecret::from_record(id, &record)?;
         rewrapped.reservation.clone_from(&protected.reservation);
         Ok(Some(rewrapped))
+    }
+
+    /// In the tenant tier, what was protected a while ago under the version of the tenant's key that is active now: a save must
+    /// not bring back a version that a rotation left behind. `None` in the master tier.
+    pub(super) async fn under_active_version(&self, protected: &ProtectedSecret) -> Result<Option<ProtectedSecret>> {
+        match protected.wrapped_key().master_key_id() {
+            id if id.tenant().is_some() => self.rewrap(protected, id, id).await,
+            _ => Ok(None),
+        }
     }
 }
 

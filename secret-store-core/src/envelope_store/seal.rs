@@ -6,6 +6,7 @@ use futures_util::future::try_join_all;
 
 use super::Inner;
 use super::config::Legacy;
+use super::settings_cache::{Trusted, check_floor};
 use super::state::State;
 use crate::context::{EncryptionContext, ValueAad};
 use crate::crypto::Aes256Gcm;
@@ -14,8 +15,9 @@ use crate::envelope::wraps::Wraps;
 use crate::envelope::{Format, format, legacy, metadata};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{MasterKeyId, SecretId, SecretVersion};
-use crate::key::GeneratedKey;
+use crate::key::{GeneratedKey, WrappedKey};
 use crate::secret::{Metadata, SecretValue};
+use crate::settings::ApplicationSettings;
 use crate::store::PutOptions;
 
 /// How to protect a value without storing it.
@@ -47,11 +49,11 @@ impl ProtectOptions {
 /// Everything about a new version that the caller decides, checked before anything is contacted.
 pub(super) struct Draft<'a> {
     pub(super) id: &'a SecretId,
-    value: &'a SecretValue,
-    master_key_id: &'a MasterKeyId,
+    pub(super) value: &'a SecretValue,
+    pub(super) master_key_id: MasterKeyId,
     /// May hold `master_key_id` too.
-    further_keys: &'a [MasterKeyId],
-    metadata: Option<Vec<u8>>,
+    pub(super) further_keys: Vec<MasterKeyId>,
+    pub(super) metadata: Option<Vec<u8>>,
     pub(super) format: Format,
 }
 
@@ -65,8 +67,8 @@ impl Inner {
         let options =
             PutOptions { master_key_id: options.master_key_id, metadata: options.metadata, ..PutOptions::default() };
         let draft = self.draft(id, value, &options)?;
-        let state = self.state(id).await?;
-        let mut protected = self.seal(&draft, &state).await?;
+        let (state, trusted) = self.state_for_put(id).await?;
+        let mut protected = self.seal(&draft, &state, &trusted).await?;
         protected.reservation = Some(Arc::new(Reservation::from(state)));
         Ok(protected)
     }
@@ -80,8 +82,8 @@ impl Inner {
     ) -> Result<Draft<'a>> {
         id.check_writable()?;
         self.check_value_bytes(value.len())?;
-        let application = self.config.application(id.application());
-        let format = if application.legacy == Legacy::ReadWrite { Format::Zero } else { Format::One };
+        let legacy = self.config.application(id.application())?.legacy;
+        let format = if legacy == Legacy::ReadWrite { Format::Zero } else { Format::One };
         let metadata = metadata::encode(&options.metadata, options.idempotency_token.as_deref())?;
         if format == Format::Zero && metadata.is_some() {
             return Err(Error::new(
@@ -112,25 +114,31 @@ impl Inner {
         Ok(())
     }
 
-    /// Seals a draft as the next version after a state.
-    pub(super) async fn seal(&self, draft: &Draft<'_>, state: &State) -> Result<ProtectedSecret> {
+    /// Seals a draft as the next version after a state, under the key that the settings leave in use.
+    pub(super) async fn seal(&self, draft: &Draft<'_>, state: &State, trusted: &Trusted) -> Result<ProtectedSecret> {
         match draft.format {
             Format::Zero => {
-                state.check_never_in_format_1()?;
-                self.seal_format_0(draft).await
+                state.check_not_in_format_1()?;
+                self.seal_format_0(draft, trusted).await
             }
-            Format::One => self.seal_format_1(draft, state.next_version()?).await,
+            Format::One => self.seal_format_1(draft, state.next_version()?, trusted).await,
         }
     }
 
-    pub(super) async fn seal_format_1(&self, draft: &Draft<'_>, version: SecretVersion) -> Result<ProtectedSecret> {
+    pub(super) async fn seal_format_1(
+        &self,
+        draft: &Draft<'_>,
+        version: SecretVersion,
+        trusted: &Trusted,
+    ) -> Result<ProtectedSecret> {
         let aad = ValueAad::new(&self.config.store_id, draft.id, version, draft.metadata.as_deref());
         let context = aad.key_context();
-        let generated = self.keys.generate_key(draft.master_key_id, &context).await?;
-        let wraps = match draft.further_keys {
-            [] => None,
-            // Boxed, so that the usual put carries no room for it.
-            _ => Box::pin(self.wrap_further(draft, &generated, &context)).await?,
+        let generated = self.generate_in_use(&draft.master_key_id, &trusted.settings, &context).await?;
+        // Boxed, so that the usual put carries no room for it.
+        let wraps = if draft.further_keys.is_empty() {
+            None
+        } else {
+            Box::pin(self.wrap_further(draft, trusted, &generated, &context)).await?
         };
         let (value, nonce) = format::seal::<Aes256Gcm>(generated.document_key, &aad, draft.value.expose_secret())?;
         let (id, metadata, now) = (draft.id.clone(), draft.metadata.clone(), self.clock.now());
@@ -140,22 +148,69 @@ impl Inner {
         Ok(protected)
     }
 
+    /// A new document key under the master key that is in use in the place of this one.
+    async fn generate_in_use(
+        &self,
+        id: &MasterKeyId,
+        settings: &ApplicationSettings,
+        context: &EncryptionContext,
+    ) -> Result<GeneratedKey> {
+        let id = self.config.in_use(id, settings, &*self.keys)?;
+        let generated = self.keys.generate_key(id, context).await?;
+        // A provider may name a key otherwise than the configuration does (by its ARN instead of an alias), and a rotation goes
+        // by what records name.
+        let next = self.config.in_use(generated.wrapped.master_key_id(), settings, &*self.keys)?;
+        if next == generated.wrapped.master_key_id() {
+            return Ok(generated);
+        }
+        self.keys.generate_key(next, context).await
+    }
+
     /// Wraps a new document key under every further master key: all of them, or an error.
     async fn wrap_further(
         &self,
         draft: &Draft<'_>,
+        trusted: &Trusted,
         generated: &GeneratedKey,
         context: &EncryptionContext,
     ) -> Result<Option<Arc<Wraps>>> {
-        let first = generated.wrapped.master_key_id();
-        // A provider may name a key otherwise than the configuration does: by its ARN instead of an alias.
-        let further = draft.further_keys.iter().filter(|id| *id != draft.master_key_id && *id != first);
-        let wraps = further.map(|id| self.keys.wrap_key(id, &generated.document_key, context));
-        Wraps::new(first, try_join_all(wraps).await?)
+        let settings = &*trusted.settings;
+        let named = self.config.in_use(&draft.master_key_id, settings, &*self.keys)?;
+        let mut further: Vec<&MasterKeyId> = Vec::with_capacity(draft.further_keys.len());
+        for id in &draft.further_keys {
+            let id = self.config.in_use(id, settings, &*self.keys)?;
+            if id != named && id != generated.wrapped.master_key_id() && !further.contains(&id) {
+                further.push(id);
+            }
+        }
+        let wraps = further.into_iter().map(|id| self.wrap_in_use(id, settings, generated, context));
+        let wraps = try_join_all(wraps).await?.into_iter().flatten().collect();
+        Wraps::new(generated.wrapped.master_key_id(), wraps)
     }
 
-    async fn seal_format_0(&self, draft: &Draft<'_>) -> Result<ProtectedSecret> {
-        let generated = self.keys.generate_key(draft.master_key_id, &EncryptionContext::legacy()).await?;
+    /// As [`generate_in_use`](Self::generate_in_use); `None` where the first wrap is under the key in use already.
+    async fn wrap_in_use(
+        &self,
+        id: &MasterKeyId,
+        settings: &ApplicationSettings,
+        generated: &GeneratedKey,
+        context: &EncryptionContext,
+    ) -> Result<Option<WrappedKey>> {
+        let wrapped = self.keys.wrap_key(id, &generated.document_key, context).await?;
+        let next = self.config.in_use(wrapped.master_key_id(), settings, &*self.keys)?;
+        if next == wrapped.master_key_id() {
+            return Ok(Some(wrapped));
+        }
+        if next == generated.wrapped.master_key_id() {
+            return Ok(None);
+        }
+        self.keys.wrap_key(next, &generated.document_key, context).await.map(Some)
+    }
+
+    pub(super) async fn seal_format_0(&self, draft: &Draft<'_>, trusted: &Trusted) -> Result<ProtectedSecret> {
+        check_floor(trusted.floor)?;
+        let context = EncryptionContext::legacy();
+        let generated = self.generate_in_use(&draft.master_key_id, &trusted.settings, &context).await?;
         let (value, iv) = legacy::seal(generated.document_key, draft.value.expose_secret())?;
         let version = SecretVersion::UNVERSIONED;
         let protected = ProtectedSecret::new(draft.id.clone(), version, generated.wrapped, &iv, value, None, None);

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 
 use super::config::{HistoryRetention, Legacy};
 use super::retry::Retry;
+use super::settings_cache::{Trusted, check_floor};
 use super::state::{State, rollback_detected};
 use super::{Inner, layout};
 use crate::envelope::Format;
@@ -11,6 +12,7 @@ use crate::envelope::protected::ProtectedSecret;
 use crate::envelope::wraps::is_same_version;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{SecretId, SecretVersion};
+use crate::key::WrappedKey;
 use crate::persistence::{Consistency, Precondition, Revision, Stored, Write};
 use crate::record::{Record, Value};
 use crate::secret::{SecretInfo, SecretValue};
@@ -32,7 +34,7 @@ impl Inner {
         let draft = self.draft(id, value, options)?;
         let mut retry = Retry::new();
         loop {
-            let state = self.state(id).await?;
+            let (state, trusted) = self.state_for_put(id).await?;
             if let Some(token) = options.idempotency_token.as_deref()
                 && let Some(info) = self.find_token(id, token, &state).await?
             {
@@ -40,8 +42,8 @@ impl Inner {
             }
             state.check(&options.precondition)?;
             // A new document key each time: the version is part of what it seals.
-            let protected = self.seal(&draft, &state).await?;
-            match self.commit_put(&state, &protected).await {
+            let protected = self.seal(&draft, &state, &trusted).await?;
+            match self.commit_put(&state, &trusted, &protected).await {
                 Err(error) if is_race(&error) => retry.wait(&*self.clock, error).await?,
                 outcome => return outcome,
             }
@@ -53,11 +55,13 @@ impl Inner {
         let mut reserved = protected.reservation.as_deref().map(State::from);
         let mut retry = Retry::new();
         loop {
-            let state = match &reserved {
-                Some(state) => state.clone(),
-                None => self.state(protected.id()).await?,
+            let (state, trusted) = match &reserved {
+                Some(state) => (state.clone(), self.trusted_settings(protected.id().application()).await?),
+                None => self.state_for_put(protected.id()).await?,
             };
-            let error = match self.try_save(&state, protected).await {
+            // Each time: which version of a tenant's key is active is trusted for a while only.
+            let moved = self.under_active_version(protected).await?;
+            let error = match self.try_save(&state, &trusted, moved.as_ref().unwrap_or(protected)).await {
                 Err(error) if is_race(&error) => error,
                 outcome => return outcome,
             };
@@ -74,9 +78,9 @@ impl Inner {
         }
     }
 
-    async fn try_save(&self, state: &State, protected: &ProtectedSecret) -> Result<SecretInfo> {
-        let outcome = match self.check_is_next(state, protected) {
-            Ok(()) => self.commit_put(state, protected).await,
+    async fn try_save(&self, state: &State, trusted: &Trusted, protected: &ProtectedSecret) -> Result<SecretInfo> {
+        let outcome = match self.check_is_next(state, protected).and_then(|()| check_admitted(protected, trusted)) {
+            Ok(()) => self.commit_put(state, trusted, protected).await,
             Err(error) => Err(error),
         };
         match outcome {
@@ -96,7 +100,7 @@ impl Inner {
                 "an earlier version in format 0 cannot become the current record: put its value as a new version",
             ));
         }
-        let legacy = self.config.application(id.application()).legacy;
+        let legacy = self.config.application(id.application())?.legacy;
         match protected.sealed()?.format() {
             Format::Zero if legacy != Legacy::ReadWrite => Err(Error::new(
                 ErrorKind::Unsupported,
@@ -108,7 +112,7 @@ impl Inner {
 
     fn check_is_next(&self, state: &State, protected: &ProtectedSecret) -> Result<()> {
         let is_next = if protected.version() == SecretVersion::UNVERSIONED {
-            state.check_never_in_format_1()?;
+            state.check_not_in_format_1()?;
             true
         } else {
             protected.version() >= state.next_version()?
@@ -121,7 +125,7 @@ impl Inner {
     }
 
     /// Stores a new current record, moving the one it replaces to the history.
-    async fn commit_put(&self, state: &State, protected: &ProtectedSecret) -> Result<SecretInfo> {
+    async fn commit_put(&self, state: &State, trusted: &Trusted, protected: &ProtectedSecret) -> Result<SecretInfo> {
         let id = protected.id();
         let in_format_1 = protected.version() != SecretVersion::UNVERSIONED;
         let outgoing = if in_format_1 { self.outgoing(id, state)? } else { None };
@@ -130,8 +134,8 @@ impl Inner {
         if state.depends_on_last()? {
             others.push(Write::check(layout::last_version(id), state.last_unchanged()));
         }
-        others.extend(self.pruned(id, outgoing.as_ref()));
-        match self.commit_with_history(id, state, put, outgoing.as_ref(), others).await {
+        others.extend(self.pruned(id, outgoing.as_ref())?);
+        match self.commit_with_history(id, state, Some(trusted), put, outgoing.as_ref(), others).await {
             Ok(revision) => {
                 self.marks.raise(id, protected.version());
                 let revision = revision.ok_or_else(|| {
@@ -149,7 +153,7 @@ impl Inner {
 
     /// What a write moves to the history, unless nothing is kept.
     fn outgoing(&self, id: &SecretId, state: &State) -> Result<Option<Outgoing>> {
-        if self.config.history(id.application()) == HistoryRetention::None {
+        if self.config.history(id.application())? == HistoryRetention::None {
             return Ok(None);
         }
         let (Some(stored), Some(version)) = (&state.current, state.outgoing_version()?) else { return Ok(None) };
@@ -157,11 +161,11 @@ impl Inner {
     }
 
     /// The version that falls out of the retention when another moves in.
-    fn pruned(&self, id: &SecretId, outgoing: Option<&Outgoing>) -> Option<Write> {
-        let HistoryRetention::Versions(kept) = self.config.history(id.application()) else { return None };
-        let number = outgoing?.version.get().checked_sub(kept.get())?;
-        let version = SecretVersion::new(number).ok()?;
-        Some(Write::delete(layout::outgoing(id, version), Precondition::Any))
+    fn pruned(&self, id: &SecretId, outgoing: Option<&Outgoing>) -> Result<Option<Write>> {
+        let HistoryRetention::Versions(kept) = self.config.history(id.application())? else { return Ok(None) };
+        let number = outgoing.and_then(|outgoing| outgoing.version.get().checked_sub(kept.get()));
+        let version = number.and_then(|number| SecretVersion::new(number).ok());
+        Ok(version.map(|version| Write::delete(layout::outgoing(id, version), Precondition::Any)))
     }
 
     /// Commits the main write, the history write after it, and the others. The history slot may hold the very same version already
@@ -171,6 +175,7 @@ impl Inner {
         &self,
         id: &SecretId,
         state: &State,
+        trusted: Option<&Trusted>,
         main: Write,
         outgoing: Option<&Outgoing>,
         others: Vec<Write>,
@@ -179,7 +184,8 @@ impl Inner {
         loop {
             let puts_history = matches!(history, Some(Write::Put { .. }));
             let writes = [main.clone()].into_iter().chain(history.take()).chain(others.iter().cloned()).collect();
-            let error = match self.records.commit(writes).await {
+            trusted.map_or(Ok(()), |trusted| trusted.check_age(&*self.clock))?;
+            let error = match self.commit(writes).await {
                 Ok(revisions) => return Ok(revisions.into_iter().next().flatten()),
                 Err(error) => error,
             };
@@ -290,13 +296,13 @@ impl Inner {
     async fn commit_delete(&self, id: &SecretId, state: &State) -> Result<()> {
         let main = Write::delete(layout::current(id), state.current_unchanged());
         let Some(version) = self.number_to_keep(id, state)? else {
-            return self.records.commit(vec![main]).await.map(drop);
+            return self.commit(vec![main]).await.map(drop);
         };
         let outgoing = self.outgoing(id, state)?;
         let record = layout::last_version_record(version);
         let mut others = vec![Write::put(layout::last_version(id), record.clone(), state.last_unchanged())];
-        others.extend(self.pruned(id, outgoing.as_ref()));
-        match self.commit_with_history(id, state, main, outgoing.as_ref(), others).await {
+        others.extend(self.pruned(id, outgoing.as_ref())?);
+        match self.commit_with_history(id, state, None, main, outgoing.as_ref(), others).await {
             Err(error) if error.kind() == ErrorKind::Unavailable => self.recognise_delete(id, &record, error).await?,
             outcome => drop(outcome?),
         }
@@ -308,7 +314,7 @@ impl Inner {
     /// The number that a delete must not let be used again. Format 0 has none as long as the original writes too, and under names
     /// that only the original could write.
     fn number_to_keep(&self, id: &SecretId, state: &State) -> Result<Option<SecretVersion>> {
-        let shared = self.config.application(id.application()).legacy == Legacy::ReadWrite;
+        let shared = self.config.application(id.application())?.legacy == Legacy::ReadWrite;
         let unnumbered = state.current_version()? == Some(SecretVersion::UNVERSIONED);
         if id.check_writable().is_err() || (unnumbered && shared) {
             return Ok(None);
@@ -335,6 +341,22 @@ impl Outgoing {
 
     fn write(&self, id: &SecretId) -> Write {
         Write::put(layout::outgoing(id, self.version), self.record.clone(), Precondition::Absent)
+    }
+}
+
+/// Refuses to store what was protected under a key that was replaced since (nothing is written under it any more), or below a
+/// floor that was raised since.
+fn check_admitted(protected: &ProtectedSecret, trusted: &Trusted) -> Result<()> {
+    if protected.format()? == Format::Zero {
+        check_floor(trusted.floor)?;
+    }
+    let ids = protected.all_wraps().map(WrappedKey::master_key_id);
+    match ids.filter_map(|id| Some((id, trusted.settings.replacement(id)?))).next() {
+        None => Ok(()),
+        Some((id, next)) => Err(Error::new(
+            ErrorKind::Conflict,
+            format!("master key {id} was replaced by {next} since this was protected: protect the value again"),
+        )),
     }
 }
 

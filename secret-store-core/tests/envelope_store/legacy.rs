@@ -19,7 +19,7 @@ fn text(store: &EnvelopeStore) -> String {
 }
 
 /// A record as the original writes it, at any name, made by an honest format-0 writer elsewhere.
-fn original(world: &World, at: &SecretId, value: &str) -> Record {
+pub(crate) fn original(world: &World, at: &SecretId, value: &str) -> Record {
     let other = World { keys: world.keys.clone(), ..World::new() };
     wait(other.legacy(Legacy::ReadWrite).put(&id("x"), value.into())).expect("stored");
     other.record(&current(&id("x"))).with(SECRET_NAME, Value::from(at.name().as_str()))

@@ -8,6 +8,8 @@ mod key_cache;
 mod legacy;
 mod protect_save;
 mod rollback;
+mod rotation;
+mod settings;
 mod swap;
 mod tamper;
 mod unknown;

@@ -7,9 +7,9 @@ mod records;
 use std::sync::Arc;
 
 use secret_store_core::{
-    ApplicationConfig, ApplicationName, Consistency, EnvelopeStore, EnvelopeStoreBuilder, Error, ErrorKind, Legacy,
-    MasterKeyId, Persistence, Precondition, Record, RecordKey, Result, SecretId, SecretName, SecretVersion, Stored,
-    Write,
+    ApplicationConfig, ApplicationName, Clock, Consistency, EnvelopeStore, EnvelopeStoreBuilder, Error, ErrorKind,
+    Legacy, MasterKeyId, Persistence, Precondition, Record, RecordKey, Result, SecretId, SecretName, SecretVersion,
+    Stored, Write,
 };
 use secret_store_memory::MemoryPersistence;
 
@@ -125,6 +125,10 @@ impl World {
         self.builder().application(app(APP), config).build().expect("a valid configuration")
     }
 
+    pub(crate) fn clock_seconds(&self) -> u64 {
+        Clock::monotonic(&*self.clock).as_secs()
+    }
+
     pub(crate) fn memory(&self) -> &MemoryPersistence {
         self.records.memory()
     }
@@ -145,4 +149,28 @@ impl World {
     pub(crate) fn erase(&self, key: &RecordKey) {
         wait(self.memory().commit(vec![Write::delete(key.clone(), Precondition::Any)])).expect("memory takes it");
     }
+}
+
+/// Where the application's settings stand.
+pub(crate) fn settings_key() -> RecordKey {
+    settings_key_of(APP)
+}
+
+pub(crate) fn settings_key_of(application: &str) -> RecordKey {
+    RecordKey::new(format!("~s~{application}"), "SETTINGS")
+}
+
+/// Settings as whoever may write to the database makes them: few replacements of short ids.
+pub(crate) fn settings(sequence: u64, replaced: &[(&str, &str)]) -> Record {
+    let record = Record::new().with("Sequence", sequence.into());
+    if replaced.is_empty() {
+        return record;
+    }
+    let short = |length: usize| u8::try_from(length).ok().filter(|length| *length < 24).expect("short");
+    let mut map = vec![0xa0 + short(replaced.len())];
+    for text in replaced.iter().flat_map(|(from, to)| [from, to]) {
+        map.push(0x60 + short(text.len()));
+        map.extend_from_slice(text.as_bytes());
+    }
+    record.with("Replaced", map.into())
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Fault;
-use crate::exchange::{Exchange, Request, Response};
+use crate::exchange::{Exchange, Request, Response, Service};
 
 /// Answers what may not pass.
 pub(super) type Gate = Arc<dyn Fn(&Request) -> Option<Response> + Send + Sync>;
@@ -19,6 +19,7 @@ struct State {
     received: usize,
     by_call: HashMap<usize, Fault>,
     by_operation: HashMap<String, Fault>,
+    by_kms_region: HashMap<String, Fault>,
     always: Option<Fault>,
     gate: Option<Gate>,
     /// By the number of the request, as those before it may have been taken.
@@ -46,10 +47,15 @@ impl Script {
         self.state().by_operation.insert(operation.to_owned(), fault);
     }
 
+    pub(super) fn fail_kms_of(&self, region: &str, fault: Fault) {
+        self.state().by_kms_region.insert(region.to_owned(), fault);
+    }
+
     pub(super) fn heal(&self) {
         let mut state = self.state();
         state.by_call.clear();
         state.by_operation.clear();
+        state.by_kms_region.clear();
         state.always = None;
     }
 
@@ -77,7 +83,17 @@ impl Script {
         state.exchanges.push((number, Exchange { request: request.clone(), response: None }));
         let fault = state.by_call.remove(&number);
         let fault = fault.or_else(|| state.by_operation.get(request.operation()).cloned());
+        let region = request.region().filter(|_| request.service() == Some(Service::Kms));
+        let fault = fault.or_else(|| state.by_kms_region.get(region?).cloned());
         (number, fault.or_else(|| state.always.clone()))
+    }
+
+    /// What answers an operation that the stand-in does not know.
+    pub(super) fn standing_answer(&self, request: &Request) -> Option<Response> {
+        match self.state().by_operation.get(request.operation())? {
+            Fault::Answer(response) => Some(response.clone()),
+            _ => None,
+        }
     }
 
     pub(super) fn answered(&self, number: usize, response: &Response) {
@@ -98,7 +114,8 @@ impl Script {
 impl fmt::Debug for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state();
-        let faults = state.by_call.len() + state.by_operation.len() + usize::from(state.always.is_some());
+        let lasting = state.by_operation.len() + state.by_kms_region.len() + usize::from(state.always.is_some());
+        let faults = state.by_call.len() + lasting;
         f.debug_struct("Script").field("received", &state.received).field("faults", &faults).finish_non_exhaustive()
     }
 }

@@ -40,6 +40,13 @@ impl Fields {
         self.0.get(name).and_then(Value::as_bool).unwrap_or_default()
     }
 
+    /// A list of texts; empty when there is none.
+    pub(super) fn texts(&self, name: &str) -> Result<Vec<&str>, Refusal> {
+        let Some(list) = self.0.get(name) else { return Ok(Vec::new()) };
+        let texts: Option<Vec<_>> = list.as_array().and_then(|list| list.iter().map(Value::as_str).collect());
+        texts.ok_or_else(|| Refusal::new("SerializationException", "no list of texts"))
+    }
+
     /// Required bytes, in base64, of 1 to `limit`.
     pub(super) fn bytes(&self, name: &str, limit: usize) -> Result<Vec<u8>, Refusal> {
         let text = self.required(name)?;

@@ -15,6 +15,9 @@ pub enum KeyState {
     Disabled,
     /// Every cryptographic operation is a `KMSInvalidStateException`.
     PendingDeletion,
+    /// The same state, of which KMS may as well say it with a `DisabledException` ("Key states of AWS KMS keys", KMS
+    /// Developer Guide: either).
+    PendingDeletionAsDisabled,
 }
 
 impl KeyState {
@@ -22,7 +25,7 @@ impl KeyState {
         match self {
             Self::Enabled => "Enabled",
             Self::Disabled => "Disabled",
-            Self::PendingDeletion => "PendingDeletion",
+            Self::PendingDeletion | Self::PendingDeletionAsDisabled => "PendingDeletion",
         }
     }
 }

@@ -117,8 +117,13 @@ fn encrypt_under(key: &Key, algorithm: &str, context: &Context, plaintext: &[u8]
 }
 
 fn decrypt(region: &Region, body: &[u8]) -> Result<Value, Refusal> {
-    let known = ["KeyId", "CiphertextBlob", "EncryptionContext", "EncryptionAlgorithm", "DryRun"];
+    let known = ["KeyId", "CiphertextBlob", "EncryptionContext", "EncryptionAlgorithm", "DryRun", "DryRunModifiers"];
     let fields = Fields::parse(body, &known)?;
+    if ignores_ciphertext(&fields)? {
+        drop(symmetric(region.usable(fields.required("KeyId")?, "kms:Decrypt")?)?);
+        drop(fields.context("EncryptionContext")?);
+        return Err(would_succeed());
+    }
     let ciphertext = fields.bytes("CiphertextBlob", MAX_CIPHERTEXT)?;
     let algorithm = fields.text("EncryptionAlgorithm").unwrap_or(SYMMETRIC);
     let context = fields.context("EncryptionContext")?;
@@ -182,8 +187,14 @@ fn re_encrypt(region: &Region, body: &[u8]) -> Result<Value, Refusal> {
         "DestinationEncryptionContext",
         "DestinationEncryptionAlgorithm",
         "DryRun",
+        "DryRunModifiers",
     ];
     let fields = Fields::parse(body, &known)?;
+    if ignores_ciphertext(&fields)? {
+        drop(symmetric(region.usable(fields.required("SourceKeyId")?, "kms:ReEncryptFrom")?)?);
+        drop(symmetric(region.usable(fields.required("DestinationKeyId")?, "kms:ReEncryptTo")?)?);
+        return Err(would_succeed());
+    }
     let ciphertext = fields.bytes("CiphertextBlob", MAX_CIPHERTEXT)?;
     let source_algorithm = fields.text("SourceEncryptionAlgorithm").unwrap_or(SYMMETRIC);
     let source_context = fields.context("SourceEncryptionContext")?;
@@ -236,11 +247,21 @@ fn get_public_key(region: &Region, body: &[u8]) -> Result<Value, Refusal> {
 
 /// "Testing your permissions": with `DryRun`, what would have succeeded is this error.
 fn check_dry_run(fields: &Fields) -> Result<(), Refusal> {
-    if fields.flag("DryRun") {
-        let message = "The request would have succeeded, but the DryRun option is set.";
-        return Err(Refusal::new("DryRunOperationException", message));
+    if fields.flag("DryRun") { Err(would_succeed()) } else { Ok(()) }
+}
+
+fn would_succeed() -> Refusal {
+    Refusal::new("DryRunOperationException", "The request would have succeeded, but the DryRun option is set.")
+}
+
+/// "Decrypt", "ReEncrypt": with `IGNORE_CIPHERTEXT` a dry run has no ciphertext and names its keys.
+fn ignores_ciphertext(fields: &Fields) -> Result<bool, Refusal> {
+    let modifiers = fields.texts("DryRunModifiers")?;
+    match (fields.flag("DryRun"), modifiers.as_slice()) {
+        (_, []) => Ok(false),
+        (true, ["IGNORE_CIPHERTEXT"]) => Ok(true),
+        (_, other) => Err(Refusal::unsupported(&format!("the dry run modifiers {other:?} here"))),
     }
-    Ok(())
 }
 
 fn check_no_context(context: &Context) -> Result<(), Refusal> {

@@ -99,6 +99,9 @@ impl Region {
             KeyState::PendingDeletion => {
                 Err(Refusal::new("KMSInvalidStateException", format!("{arn} is pending deletion.")))
             }
+            KeyState::PendingDeletionAsDisabled => {
+                Err(Refusal::new("DisabledException", format!("{arn} is pending deletion.")))
+            }
         }
     }
 

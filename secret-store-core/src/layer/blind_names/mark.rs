@@ -35,9 +35,8 @@ impl BlindNames {
                 None => Precondition::Absent,
                 Some(stored) => {
                     let id = stored.record.text(KEY_ID).ok_or_else(Error::integrity)?;
-                    let generation = blinding.find(id).filter(|known| {
-                        matches!(blinding.scheme(*known), Scheme::Keyed(_))
-                    });
+                    let generation =
+                        blinding.find(id).filter(|known| matches!(blinding.scheme(*known), Scheme::Keyed(_)));
                     let Some(generation) = generation else { return Err(unknown(id)) };
                     if generation >= blinding.writing() {
                         return Ok(());

@@ -15,6 +15,7 @@ use crate::key::WrappedKey;
 use crate::key_provider::KeyProvider;
 use crate::persistence::{Consistency, ListQuery, Persistence, Precondition, RecordKey, Stored, Write};
 use crate::record::{Record, Value};
+use crate::tenant::TenantKeyVersion;
 
 /// One pass after another, until one finds nothing more to do. Writers move what they change, so that each finds less.
 const MOST_PASSES: u32 = 16;
@@ -296,7 +297,10 @@ impl<'a> Wrap<'a> {
                 let id = SecretId::new(application, name);
                 Ok(EncryptionContext::document_key(store, &id, stored_version(record)?))
             }
-            Owner::Tenant { tenant, version } => Ok(EncryptionContext::tenant_key_numbered(store, tenant, version)),
+            Owner::Tenant { tenant, version } => {
+                let (tenant, version) = (TenantId::new(tenant)?, TenantKeyVersion::new(version)?);
+                Ok(EncryptionContext::tenant_key(store, &tenant, version))
+            }
         }
     }
 }

@@ -168,6 +168,7 @@ fn label(kind: ErrorKind) -> &'static str {
         ErrorKind::Contention => "contention",
         ErrorKind::Integrity => "integrity",
         ErrorKind::RollbackDetected => "rollback_detected",
+        ErrorKind::KeyDestroyed => "key_destroyed",
         ErrorKind::KeyNotAllowed => "key_not_allowed",
         ErrorKind::KeyUnavailable => "key_unavailable",
         ErrorKind::PermissionDenied => "permission_denied",

@@ -41,11 +41,37 @@ pub(crate) struct Records {
     calls: AtomicUsize,
     hook: Mutex<Option<Hook>>,
     suspends: AtomicBool,
+    stalls: AtomicBool,
+    denied_key: Mutex<Option<RecordKey>>,
+    denied: AtomicUsize,
 }
 
 impl Records {
     pub(crate) fn new(memory: MemoryPersistence) -> Self {
-        Self { memory, calls: AtomicUsize::new(0), hook: Mutex::default(), suspends: AtomicBool::new(false) }
+        Self {
+            memory,
+            calls: AtomicUsize::new(0),
+            hook: Mutex::default(),
+            suspends: AtomicBool::new(false),
+            stalls: AtomicBool::new(false),
+            denied_key: Mutex::default(),
+            denied: AtomicUsize::new(0),
+        }
+    }
+
+    /// From now on no commit ends.
+    pub(crate) fn stall(&self) {
+        self.stalls.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on this record may not be loaded by itself.
+    pub(crate) fn deny(&self, key: RecordKey) {
+        *self.denied_key.lock().expect("no panic under this lock") = Some(key);
+    }
+
+    /// How often that was tried.
+    pub(crate) fn denied(&self) -> usize {
+        self.denied.load(Ordering::SeqCst)
     }
 
     /// From now on every call is pending once before and once after it does its work.
@@ -135,6 +161,10 @@ impl Persistence for Records {
     }
 
     async fn load(&self, key: &RecordKey, consistency: Consistency) -> Result<Option<Stored>> {
+        if self.denied_key.lock().expect("no panic under this lock").as_ref() == Some(key) {
+            self.denied.fetch_add(1, Ordering::SeqCst);
+            return Err(failure(ErrorKind::PermissionDenied));
+        }
         let met = self.meet(&Call::Load(consistency))?;
         met.answer(self.suspended(met.source(&self.memory).load(key, consistency)).await)
     }
@@ -150,6 +180,9 @@ impl Persistence for Records {
     }
 
     async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Option<Revision>>> {
+        if self.stalls.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         let met = self.meet(&Call::Commit)?;
         met.answer(self.suspended(self.memory.commit(writes)).await)
     }

@@ -243,13 +243,16 @@ fn wraps_that_a_forger_adds_are_asked_for_only_where_they_are_allowed_and_needed
     let asked = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
     assert_eq!(read(forged(&[(SECOND, b"junk")])), (Ok("1".to_owned()), asked(&[MAIN])));
     assert_eq!(read(forged(&[("elsewhere", b"junk")])), (Ok("1".to_owned()), asked(&[MAIN])));
+    assert_eq!(read(forged(&[("~t~tenant", b"junk")])), (Ok("1".to_owned()), asked(&[MAIN])));
     let broken = |record: Record| flipped(&record, DOCUMENT_KEY);
     let refused = Err(ErrorKind::Integrity);
     assert_eq!(read(broken(forged(&[(SECOND, b"junk")]))), (refused.clone(), asked(&[MAIN, SECOND])));
     assert_eq!(read(broken(forged(&[("elsewhere", b"junk")]))), (refused.clone(), asked(&[MAIN])));
+    assert_eq!(read(broken(forged(&[("~t~tenant", b"junk")]))), (refused.clone(), asked(&[MAIN])));
     let elsewhere = |record: Record| record.with(MASTER_KEY_ID, "elsewhere".into());
     let not_allowed = Err(ErrorKind::KeyNotAllowed);
-    assert_eq!(read(elsewhere(forged(&[("there", b"junk")]))), (not_allowed, asked(&[])));
+    assert_eq!(read(elsewhere(forged(&[("there", b"junk")]))), (not_allowed.clone(), asked(&[])));
+    assert_eq!(read(elsewhere(forged(&[("~t~tenant", b"junk")]))), (not_allowed, asked(&[])));
     // Malformed: nobody is asked.
     let malformed = |value: Value| record.clone().with(WRAPS, value);
     let many: Vec<String> = (0..9).map(|n| format!("key {n}")).collect();
@@ -259,7 +262,8 @@ fn wraps_that_a_forger_adds_are_asked_for_only_where_they_are_allowed_and_needed
         wraps(&[(MAIN, b"junk")]),
         wraps(&[(SECOND, b"junk"), (SECOND, b"junk")]),
         wraps(&[(SECOND, b"junk"), ("another", b"junk")]),
-        wraps(&[("~t~tenant", b"junk")]),
+        wraps(&[("~t~", b"junk")]),
+        wraps(&[("~s~settings", b"junk")]),
         wraps(&[("", b"junk")]),
         wraps(&many),
         wraps(&[(SECOND, &[0; 70_000])]),

@@ -1,0 +1,92 @@
+//! Access policies: what each role may do at DynamoDB and KMS, as text for IAM and for keys.
+//!
+//! A [`Scope`] says what there is: the table, the store, the master keys, the applications. A [`Reader`], [`Writer`],
+//! [`Rotator`] or [`Auditor`] of it has a [`policy`](Role::policy) for an IAM identity, and a [`KeyPolicy`] lets roles use a
+//! key.
+//!
+//! ```
+//! use secret_store_core::{ApplicationName, StoreId};
+//! use secret_store_dynamo::policy::{KeyPolicy, Reader, Role, Scope, Writer};
+//!
+//! # fn main() -> secret_store_core::Result<()> {
+//! let key = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+//! let table = "arn:aws:dynamodb:eu-central-1:111122223333:table/Secrets";
+//! let scope = Scope::new(StoreId::new("prod")?, table)
+//!     .with_key(key)
+//!     .with_application(ApplicationName::new("Shop.Production")?);
+//!
+//! let reader = Reader::new(scope.clone()).with_history();
+//! println!("{}", reader.policy()?.to_json());
+//!
+//! let writer = Writer::new(scope).with_deletes();
+//! let policy = KeyPolicy::new(key)
+//!     .with_role(["arn:aws:iam::111122223333:role/shop"], &reader)
+//!     .with_role(["arn:aws:iam::111122223333:role/shop-deploy"], &writer)
+//!     .with_format_0_denied();
+//! println!("{}", policy.policy()?.to_json());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What the policies are made of
+//!
+//! * **Whole partitions.** Rights on items are bound to full partition keys by `ForAllValues:StringEquals` on
+//!   `dynamodb:LeadingKeys`, and by `Null: false` on the same key, because `ForAllValues` holds for a request that has no
+//!   leading keys at all ("Set operators for multivalued context keys", IAM User Guide). There is no `StringLike`, no `Scan` and
+//!   no PartiQL.
+//! * **Encryption contexts.** Rights on keys are bound to the store, the purpose and the application or tenant by
+//!   `kms:EncryptionContext:ss:…` ([`EncryptionContext::pairs`](secret_store_core::EncryptionContext::pairs)).
+//! * **The actions that are sent, and no others.** A put that IAM sees is `PutItem`, `DeleteItem` and `ConditionCheckItem` on
+//!   the items of a transaction ("Using IAM with DynamoDB transactions", DynamoDB Developer Guide). `UpdateItem`,
+//!   `BatchWriteItem` and wildcards are not among them.
+//! * **Names** that IAM would read as something else (`*`, `?`, `$`) or cannot hold (beyond U+00FF) are refused.
+//!
+//! # Who needs what
+//!
+//! `app` stands for an application's partition, `~h~` its history, `~s~` its settings and rotation job, `~k~` a tenant's keys, `~a`
+//! the sixteen partitions of its audit entries. Documents are contexts with `ss:purpose` 3 and the application, tenants those with
+//! `ss:purpose` 4 and the tenant.
+//!
+//! | role | DynamoDB | KMS |
+//! |---|---|---|
+//! | [`Reader`] | `GetItem`, `Query` on `app`, with [history](Reader::with_history) on `~h~`; `GetItem` on `~k~` and, while there is format 0, on `~s~` | `Decrypt` for documents, for tenants |
+//! | [`Writer`] | `GetItem` on `app`, `~h~`, `~s~`; `Query` on `~h~`; `PutItem`, `ConditionCheckItem` on `app`, `~h~`; `GetItem`, `PutItem` on `~k~`; [`DeleteItem`](Writer::with_deletes) on `app`, [on](Writer::with_pruning) `~h~` | `GenerateDataKey` for documents; `Encrypt` for documents under [further keys](Scope::with_recovery_key); `GenerateDataKey`, `Decrypt` for tenants |
+//! | [`Rotator`] | `Query` on `app`, `~h~`, `~k~`; `GetItem`, `PutItem` on these and `~s~`; `ConditionCheckItem` on `~h~` for a [migration](Rotator::with_migration), on `~k~` for [tenant keys](Rotator::with_tenant_rotation) | `ReEncryptFrom` on the old, `ReEncryptTo` on the new key, for documents and tenants; `GenerateDataKey` and `Decrypt` on the new key for the trial before a rotation alone (version 0); `Decrypt` and `GenerateDataKey` with the options that read |
+//! | [`Auditor`] | `Query` on `app`, `~h~`, `~a` | nothing |
+//!
+//! With [batches](Scope::with_batches) `BatchGetItem` comes to what is read, with an [audit log](Scope::with_audit_log) `PutItem` on
+//! `~a` to reader, writer and rotator, with [format 0](Scope::with_format_0) calls without any context to reader and writer, with
+//! [key lookup](Scope::with_key_lookup) `DescribeKey`, with [table checks](Scope::with_table_checks) `DescribeTable` and
+//! `DescribeContinuousBackups`. An application has a tenant tier by [`with_tenant`](Scope::with_tenant), and `~k~` and the contexts
+//! of tenants appear in no other policy.
+//!
+//! Only a rotator writes settings: a writer that could would choose the master key of the others, within their allow-lists.
+//!
+//! # Terraform
+//!
+//! The modules `role` and `key` in the folder `terraform` of this crate make the same documents from the same choices.
+//!
+//! # What policies cannot do
+//!
+//! Whoever may `PutItem` may overwrite: IAM cannot demand that a write carries a condition. The application sees it: a forged
+//! record does not open, and an older one is a rollback.
+
+mod auditor;
+mod document;
+mod key_policy;
+mod name;
+mod reader;
+mod role;
+mod rotator;
+mod scope;
+mod statement;
+mod writer;
+
+pub use auditor::Auditor;
+pub use document::{KEY_POLICY_BYTES, MANAGED_POLICY_CHARACTERS, Policy};
+pub use key_policy::KeyPolicy;
+pub use reader::Reader;
+pub use role::Role;
+pub use rotator::Rotator;
+pub use scope::Scope;
+pub use writer::Writer;

@@ -1,0 +1,7 @@
+//! Records of a tenant's keys: a version, its tombstone, which one is active.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use secret_store_core::fuzzing;
+
+fuzz_target!(|bytes: &[u8]| secret_store_fuzz::check(bytes, fuzzing::tenant_record));

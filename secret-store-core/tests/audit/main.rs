@@ -1,0 +1,14 @@
+//! The audit layer, as its users, its enemies and a failing sink meet it: one file for each danger.
+
+mod support;
+
+mod cancellation;
+mod concurrency;
+mod failing_sink;
+mod frozen;
+mod log;
+mod recording;
+mod secrecy;
+mod sinks;
+mod tampering;
+mod verifying;

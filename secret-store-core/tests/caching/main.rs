@@ -1,0 +1,11 @@
+//! Cached secrets and watching, over a store that counts, fails and waits when told, by a clock that moves when told.
+
+mod flights;
+mod lifetime;
+mod lists;
+mod off;
+mod outages;
+mod sharing;
+mod support;
+mod watch;
+mod writes;
