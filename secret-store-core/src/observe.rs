@@ -4,7 +4,11 @@
 //! [`TracedRecords`](crate::TracedRecords) listen, and add up what was reported while they were polled. Where none of
 //! them is in use, or none of what they would write is wanted, a report is one look at a thread-local variable.
 //!
-//! What happens on another thread, or in a task that was started, belongs to no operation and is not added to any.
+//! What happens on another thread, or in a task that was started, belongs to no operation and is not added to any. What several
+//! operations wait for together belongs to the one that began it; the others report that they waited.
+
+#[cfg(feature = "metrics")]
+pub use crate::layer::traced::describe_metrics;
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -28,11 +32,20 @@ impl Cache {
 
 /// What a lookup in a cache found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Lookup {
     /// What was asked for.
     Hit,
-    /// Nothing, so that it had to be fetched.
+    /// That it does not exist or was refused: an answer that is remembered for a short time.
+    Negative,
+    /// What was asked for, past its lifetime: it was served because the backend is unavailable.
+    Stale,
+    /// Nothing that could be served, so that it was fetched, or waited for where another was fetching it.
     Miss,
+}
+
+impl Lookup {
+    pub(crate) const ALL: [Self; 4] = [Self::Hit, Self::Negative, Self::Stale, Self::Miss];
 }
 
 /// Reports a lookup in a cache.
@@ -42,7 +55,7 @@ pub fn cache(cache: Cache, lookup: Lookup) {
     });
 }
 
-/// Reports that something is tried again.
+/// Reports that something is tried again: a request that failed, a write that lost a race.
 pub fn retry() {
     report(|observation| {
         observation.retries.fetch_add(1, Ordering::Relaxed);
@@ -51,7 +64,7 @@ pub fn retry() {
 
 /// Reports capacity that a backend says was consumed, in its own units; thousandths are kept.
 pub fn capacity(units: f64) {
-    // As a conversion, this saturates and makes nothing of what is no number.
+    // The conversion saturates, and makes nothing of what is no number.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturating is what is wanted")]
     let thousandths = (units * 1000.0).round() as u64;
     report(|observation| {
@@ -78,7 +91,7 @@ fn report(tell: impl Fn(&Observation)) {
 pub(crate) struct Observation {
     /// The operation that this one is a part of.
     within: Option<Arc<Self>>,
-    lookups: [[AtomicU32; 2]; Cache::ALL.len()],
+    lookups: [[AtomicU32; Lookup::ALL.len()]; Cache::ALL.len()],
     retries: AtomicU32,
     /// In thousandths.
     capacity: AtomicU64,

@@ -16,7 +16,6 @@ use crate::error::{Error, Result};
 use crate::id::ApplicationName;
 use crate::key::WrappedKey;
 use crate::key_provider::Refusals;
-use crate::observe::{self, Cache, Lookup};
 use crate::persistence::Revision;
 use crate::secret::{Secret, SecretValue};
 
@@ -46,15 +45,9 @@ impl Inner {
 
     async fn open_admitted(&self, protected: &ProtectedSecret, revision: Revision) -> Result<Secret> {
         let value = match self.open_ready(protected)? {
-            Some(value) => {
-                observe::cache(Cache::DocumentKeys, Lookup::Hit);
-                value
-            }
-            None => {
-                observe::cache(Cache::DocumentKeys, Lookup::Miss);
-                // Boxed, so that the future of a hit is not as large as that of a miss, and moves as little.
-                Box::pin(self.open_wrapped(protected)).await?
-            }
+            Some(value) => value,
+            // Boxed, so that the future of a hit is not as large as that of a miss, and moves as little.
+            None => Box::pin(self.open_wrapped(protected)).await?,
         };
         Ok(Secret::new(value, protected.info(revision)?))
     }

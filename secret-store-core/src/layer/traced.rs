@@ -7,6 +7,9 @@ mod operation;
 mod records;
 mod store;
 
+#[cfg(feature = "metrics")]
+pub use metrics::describe_metrics;
+
 pub use keys::TracedKeys;
 pub use records::TracedRecords;
 pub use store::TracedStore;

@@ -10,6 +10,7 @@ use quick_cache::sync::Cache;
 
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::observe::{self, Lookup};
 
 /// How long a refusal is remembered, so that a forged record cannot buy a call of the inner provider with every use.
 const REFUSAL_TTL: Duration = Duration::from_secs(5);
@@ -17,6 +18,8 @@ const REFUSAL_TTL: Duration = Duration::from_secs(5);
 /// Answers that expire. At most one question of a kind is under way at a time; what is dropped is wiped by its own `Drop`.
 pub(super) struct Expiring<K, V> {
     cache: Option<Cache<K, Arc<Entry<V>>>>,
+    /// As what lookups are reported, if they are.
+    kind: Option<observe::Cache>,
     ttl: Duration,
     jitter: RandomState,
     /// Counts purges, so that an answer that was under way during one is not kept.
@@ -46,7 +49,19 @@ impl<K: Hash + Eq + Clone, V: Clone> Expiring<K, V> {
     pub(super) fn new(capacity: usize, ttl: Duration) -> Self {
         let on = capacity > 0 && !ttl.is_zero();
         let cache = on.then(|| Cache::new(capacity));
-        Self { cache, ttl, jitter: RandomState::new(), purges: AtomicU64::new(0), swept: AtomicU64::new(0) }
+        Self { cache, kind: None, ttl, jitter: RandomState::new(), purges: AtomicU64::new(0), swept: AtomicU64::new(0) }
+    }
+
+    /// Reports lookups to the operation that makes them.
+    pub(super) fn reported_as(mut self, kind: observe::Cache) -> Self {
+        self.kind = Some(kind);
+        self
+    }
+
+    fn report(&self, lookup: Lookup) {
+        if let Some(kind) = self.kind {
+            observe::cache(kind, lookup);
+        }
     }
 
     /// The answer that is known, or the one that is found now. Its time begins before it is asked for. When the call that asks is
@@ -57,8 +72,10 @@ impl<K: Hash + Eq + Clone, V: Clone> Expiring<K, V> {
     {
         let Some(cache) = &self.cache else { return find().await };
         if let Some(entry) = cache.get(key).filter(|entry| entry.expires > clock.monotonic()) {
+            self.report(if entry.answer.is_ok() { Lookup::Hit } else { Lookup::Negative });
             return entry.answer();
         }
+        self.report(Lookup::Miss);
         self.sweep(clock.monotonic());
         loop {
             match cache.get_value_or_guard_async(key).await {

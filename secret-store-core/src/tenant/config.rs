@@ -278,7 +278,7 @@ impl TenantKeysBuilder {
             records: self.records,
             clock: self.clock,
             config,
-            ready: Expiring::new(capacity, ttl),
+            ready: Expiring::new(capacity, ttl).reported_as(crate::observe::Cache::TenantKeys),
             active: Expiring::new(capacity, self.active_trust),
             owned: Expiring::new(capacity, ttl),
             marks: Marks::new(),

@@ -12,9 +12,15 @@ use secret_store_memory::MemoryPersistence;
 
 use super::{Contended, VALUE, application, id, keys};
 
-/// Sums by name and labels.
+/// Sums by name and labels, and what was described.
 #[derive(Clone, Debug, Default)]
-struct Sums(Arc<Mutex<BTreeMap<String, f64>>>);
+struct Sums(Arc<Mutex<BTreeMap<String, f64>>>, Arc<Mutex<BTreeMap<String, Described>>>);
+
+#[derive(Clone, Debug, PartialEq)]
+struct Described {
+    kind: &'static str,
+    unit: Option<Unit>,
+}
 
 struct One(Sums, String);
 
@@ -46,15 +52,29 @@ impl Sums {
         Arc::new(One(self.clone(), format!("{} {}", key.name(), labels.join(" "))))
     }
 
+    fn describe(&self, key: &KeyName, kind: &'static str, unit: Option<Unit>, text: &str) {
+        assert!(!text.is_empty());
+        let mut described = self.1.lock().expect("no panic under this lock");
+        described.insert(key.as_str().to_owned(), Described { kind, unit });
+    }
+
     fn take(&self) -> BTreeMap<String, f64> {
         std::mem::take(&mut *self.0.lock().expect("no panic under this lock"))
     }
 }
 
 impl Recorder for Sums {
-    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_counter(&self, key: KeyName, unit: Option<Unit>, text: SharedString) {
+        self.describe(&key, "counter", unit, &text);
+    }
+
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {
+        panic!("there are no gauges")
+    }
+
+    fn describe_histogram(&self, key: KeyName, unit: Option<Unit>, text: SharedString) {
+        self.describe(&key, "histogram", unit, &text);
+    }
 
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
         Counter::from_arc(self.one(key))
@@ -144,4 +164,69 @@ fn nothing_is_measured_unless_asked_for() {
         block_on(store.put(&id("Db"), VALUE.into())).expect("stored");
     });
     assert!(sums.take().is_empty());
+}
+
+/// A row of the table in the documentation: name, kind, unit, labels.
+fn rows(text: &str) -> Vec<[String; 4]> {
+    let cells = |line: &str| -> Option<[String; 4]> {
+        let line = line.trim_start_matches("///").trim().strip_prefix("| `secret_store_")?.strip_suffix('|')?;
+        let mut cells = line.split('|').map(|cell| cell.trim().replace('`', ""));
+        let name = format!("secret_store_{}", cells.next()?);
+        Some([name, cells.next()?, cells.next()?, cells.next()?])
+    };
+    text.lines().filter_map(cells).collect()
+}
+
+/// Everything that can be measured, with the documentation of the layer and the guide beside it: the same names, kinds, units
+/// and labels, and no other.
+#[test]
+fn the_documented_metrics_are_the_emitted_ones() {
+    let sums = Sums::default();
+    metrics::with_local_recorder(&sums, || {
+        secret_store_core::observe::describe_metrics();
+        let store = measured();
+        block_on(store.put(&id("Db"), VALUE.into())).expect("the second try");
+        block_on(store.get(&id("Db"))).expect("opens");
+    });
+    let mut emitted = BTreeMap::<String, String>::new();
+    for series in sums.take().into_keys() {
+        let (name, labels) = series.split_once(' ').expect("a name and labels");
+        let labels: Vec<_> = labels.split(' ').filter_map(|label| label.split_once('=')).map(|(key, _)| key).collect();
+        emitted.insert(name.to_owned(), labels.join(", "));
+    }
+    let described = sums.1.lock().expect("no panic under this lock").clone();
+    let layer = include_str!("../../src/layer/traced/store.rs");
+    let guide = include_str!("../../../docs/guides/observe-and-audit.md");
+    for (document, text) in [("the documentation", layer), ("the guide", guide)] {
+        let rows = rows(text);
+        let documented: BTreeMap<_, _> = rows.iter().map(|[name, .., labels]| (name.clone(), labels.clone())).collect();
+        assert_eq!(documented, emitted, "{document}");
+        assert_eq!(documented.keys().collect::<Vec<_>>(), described.keys().collect::<Vec<_>>(), "{document}");
+        for [name, kind, unit, _] in rows {
+            assert_eq!(described[&name].kind, kind, "{document}: {name}");
+            let is_time = described[&name].unit == Some(Unit::Seconds);
+            assert_eq!(is_time, unit == "seconds", "{document}: {name}");
+            assert_eq!(is_time, name.ends_with("_seconds"), "{document}: {name}");
+        }
+    }
+}
+
+/// No label has anything that data brings: not a name of an application, a secret, a tenant or a key.
+#[test]
+fn labels_are_words_of_the_program() {
+    let sums = Sums::default();
+    metrics::with_local_recorder(&sums, || {
+        let store = measured();
+        block_on(store.put(&id("Canary-Name"), VALUE.into())).expect("the second try");
+        block_on(store.get_all(&application())).expect("all");
+        block_on(store.get(&id("Other-Name"))).expect_err("absent");
+    });
+    let words = ["store", "records", "r", "s", "document_keys", "hit", "miss", "ok", "not_found", "contention"];
+    let operations = ["put", "get", "get_all", "load", "load_many", "list", "commit"];
+    for series in sums.take().into_keys() {
+        for label in series.split(' ').skip(1) {
+            let (_, value) = label.split_once('=').expect("a key and a value");
+            assert!(words.contains(&value) || operations.contains(&value), "{series}");
+        }
+    }
 }

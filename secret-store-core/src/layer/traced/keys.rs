@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use tracing::{Span, field};
+use tracing::field;
 
-use super::operation::{Layer, Observer, observe};
+use super::operation::{Call, Layer, Observer, observe};
 use crate::clock::Clock;
 use crate::context::EncryptionContext;
 use crate::id::MasterKeyId;
@@ -43,7 +43,7 @@ impl TracedKeys {
         self
     }
 
-    fn span(&self, operation: &'static str) -> (Span, &'static str) {
+    fn call(&self, operation: &'static str) -> Call<'static> {
         let span = tracing::debug_span!(
             target: "secret_store",
             "secret_store.keys",
@@ -53,7 +53,7 @@ impl TracedKeys {
             duration_us = field::Empty,
             capacity = field::Empty,
         );
-        (span, operation)
+        Call { span, operation, application: None }
     }
 }
 
@@ -64,17 +64,17 @@ impl KeyProvider for TracedKeys {
 
     observe! {
         fn generate_key<'life1, 'life2>(id: &'life1 MasterKeyId, context: &'life2 EncryptionContext) -> GeneratedKey {
-            self => self.span("generate_key")
+            self => self.call("generate_key")
         }
         fn wrap_key<'life1, 'life2, 'life3>(
             id: &'life1 MasterKeyId,
             key: &'life2 DocumentKey,
             context: &'life3 EncryptionContext
         ) -> WrappedKey {
-            self => self.span("wrap_key")
+            self => self.call("wrap_key")
         }
         fn unwrap_key<'life1, 'life2>(key: &'life1 WrappedKey, context: &'life2 EncryptionContext) -> DocumentKey {
-            self => self.span("unwrap_key")
+            self => self.call("unwrap_key")
         }
         fn rewrap_key<'life1, 'life2, 'life3, 'life4>(
             key: &'life1 WrappedKey,
@@ -82,7 +82,7 @@ impl KeyProvider for TracedKeys {
             to: &'life3 MasterKeyId,
             to_context: &'life4 EncryptionContext
         ) -> WrappedKey {
-            self => self.span("rewrap_key")
+            self => self.call("rewrap_key")
         }
     }
 }

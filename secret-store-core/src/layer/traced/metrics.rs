@@ -2,10 +2,30 @@
 
 use std::time::Duration;
 
-use metrics::{counter, histogram};
+use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
 
-use super::operation::{Layer, Observer};
+use super::operation::{Layer, Observer, lookup_label};
 use crate::observe::{Cache, Lookup, Observation};
+
+const OPERATIONS: &str = "secret_store_operations_total";
+const DURATION: &str = "secret_store_operation_duration_seconds";
+const CAPACITY: &str = "secret_store_consumed_capacity_units";
+const RETRIES: &str = "secret_store_retries_total";
+const LOOKUPS: &str = "secret_store_cache_lookups_total";
+
+/// Gives the units and descriptions of all [metrics](crate::TracedStore#metrics) to the recorder that is installed. Call it once,
+/// after installing one.
+pub fn describe_metrics() {
+    describe_counter!(OPERATIONS, Unit::Count, "Operations, by how they ended.");
+    describe_histogram!(DURATION, Unit::Seconds, "Time from the call of an operation to its outcome.");
+    describe_histogram!(CAPACITY, Unit::Count, "Capacity that one operation consumed, in the backend's own units.");
+    describe_counter!(
+        RETRIES,
+        Unit::Count,
+        "Requests that were repeated and writes that began again after a lost race."
+    );
+    describe_counter!(LOOKUPS, Unit::Count, "Lookups in the caches of secrets, document keys and tenant keys.");
+}
 
 pub(super) fn record(
     observer: &Observer,
@@ -16,14 +36,14 @@ pub(super) fn record(
 ) {
     let Observer { layer, backend, .. } = *observer;
     let name = layer.label();
-    counter!("secret_store_operations_total", "layer" => name, "backend" => backend, "operation" => operation,
+    counter!(OPERATIONS, "layer" => name, "backend" => backend, "operation" => operation,
         "outcome" => outcome)
     .increment(1);
-    histogram!("secret_store_operation_duration_seconds", "layer" => name, "backend" => backend,
+    histogram!(DURATION, "layer" => name, "backend" => backend,
         "operation" => operation)
     .record(duration.as_secs_f64());
     if let Some(units) = observation.capacity() {
-        histogram!("secret_store_consumed_capacity_units", "layer" => name, "backend" => backend,
+        histogram!(CAPACITY, "layer" => name, "backend" => backend,
             "operation" => operation)
         .record(units);
     }
@@ -32,18 +52,17 @@ pub(super) fn record(
     }
 }
 
-/// The outermost layer alone counts these, so that nothing is counted twice.
+/// What layers beneath report reaches the store layer too: only there it is counted, so that nothing is counted twice.
 fn record_retries_and_caches(backend: &'static str, operation: &'static str, observation: &Observation) {
     if observation.retries() > 0 {
-        counter!("secret_store_retries_total", "backend" => backend, "operation" => operation)
-            .increment(observation.retries().into());
+        counter!(RETRIES, "backend" => backend, "operation" => operation).increment(observation.retries().into());
     }
     for cache in Cache::ALL {
-        for (lookup, result) in [(Lookup::Hit, "hit"), (Lookup::Miss, "miss")] {
+        for lookup in Lookup::ALL {
             let times = observation.lookups(cache, lookup);
             if times > 0 {
-                counter!("secret_store_cache_lookups_total", "backend" => backend, "cache" => label(cache),
-                    "result" => result)
+                counter!(LOOKUPS, "backend" => backend, "cache" => label(cache),
+                    "result" => lookup_label(lookup))
                 .increment(times.into());
             }
         }

@@ -7,14 +7,18 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tracing::Span;
+use tracing::{Span, field};
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::{ErrorKind, Result};
+use crate::id::ApplicationName;
+use crate::layer::blind_names::Blinding;
 use crate::observe::{Cache, Lookup, Observation};
 
 /// How a future that was dropped ended.
 const CANCELLED: &str = "cancelled";
+/// How a future ended that did not return from a poll.
+const PANICKED: &str = "panicked";
 
 /// Which trait is observed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,26 +47,53 @@ pub(super) struct Observer {
     pub(super) clock: Arc<dyn Clock>,
     /// Whether metrics are recorded too.
     pub(super) metered: bool,
+    /// Shows names as keyed hashes.
+    pub(super) blinding: Option<Blinding>,
+}
+
+/// An operation that is about to begin.
+pub(super) struct Call<'a> {
+    pub(super) span: Span,
+    pub(super) operation: &'static str,
+    /// The one that it is about, where it is about one.
+    pub(super) application: Option<&'a ApplicationName>,
 }
 
 impl Observer {
     pub(super) fn new(layer: Layer, backend: &'static str) -> Self {
-        Self { layer, backend, clock: Arc::new(SystemClock), metered: false }
+        Self { layer, backend, clock: Arc::new(SystemClock), metered: false, blinding: None }
     }
 
     /// Observes an operation, unless nobody wants to know: then it is the very same future.
     pub(super) fn observed<'a, T: 'a>(
         &self,
-        span: Span,
-        name: &'static str,
-        operation: BoxFuture<'a, Result<T>>,
+        call: Call<'_>,
+        begin: impl FnOnce() -> BoxFuture<'a, Result<T>>,
     ) -> BoxFuture<'a, Result<T>> {
-        if span.is_disabled() && !self.metered && !self.warns() {
-            return operation;
+        if call.span.is_disabled() && !self.metered && !self.warns() {
+            return begin();
         }
-        let (observation, began) = (Observation::begin(), self.clock.monotonic());
-        let under_way = UnderWay { span, name, observer: self.clone(), observation, began, over: false };
-        Box::pin(Observed { operation, under_way })
+        let under_way = UnderWay {
+            span: call.span,
+            name: call.operation,
+            application: call.application.cloned(),
+            observer: self.clone(),
+            observation: Observation::begin(),
+            began: self.clock.monotonic(),
+            dropped: CANCELLED,
+            over: false,
+        };
+        // What is done before the first poll is a part of it.
+        let operation = under_way.within(begin);
+        Box::pin(Observed { operation: Some(operation), under_way })
+    }
+
+    /// An application as it is shown: escaped, or blind.
+    pub(super) fn shown(&self, application: &ApplicationName) -> String {
+        match &self.blinding {
+            Some(blinding) => blinding.display(application),
+            None => application.to_string(),
+        }
     }
 
     /// Whether somebody hears of alarming outcomes, who may want nothing else.
@@ -73,7 +104,8 @@ impl Observer {
 
 /// A future that tells how it ends.
 struct Observed<'a, T> {
-    operation: BoxFuture<'a, Result<T>>,
+    /// Until it has ended.
+    operation: Option<BoxFuture<'a, Result<T>>>,
     under_way: UnderWay,
 }
 
@@ -82,28 +114,46 @@ impl<T> Future for Observed<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let polled = {
-            let _observing = this.under_way.observation.enter();
-            let _inside = this.under_way.span.enter();
-            this.operation.as_mut().poll(context)
-        };
+        let operation = this.operation.as_mut().expect("a future that has ended is not polled");
+        this.under_way.dropped = PANICKED;
+        let polled = this.under_way.within(|| operation.as_mut().poll(context));
+        this.under_way.dropped = CANCELLED;
         if let Poll::Ready(result) = &polled {
+            this.under_way.within(|| this.operation = None);
             this.under_way.end(result.as_ref().map_or_else(|error| label(error.kind()), |_| "ok"));
         }
         polled
     }
 }
 
+impl<T> Drop for Observed<'_, T> {
+    /// What the drop of an operation that is under way tells belongs to it still.
+    fn drop(&mut self) {
+        if self.operation.is_some() {
+            self.under_way.within(|| self.operation = None);
+        }
+    }
+}
+
 struct UnderWay {
     span: Span,
     name: &'static str,
+    application: Option<ApplicationName>,
     observer: Observer,
     observation: Arc<Observation>,
     began: Duration,
+    /// The outcome if it is dropped now.
+    dropped: &'static str,
     over: bool,
 }
 
 impl UnderWay {
+    fn within<R>(&self, run: impl FnOnce() -> R) -> R {
+        let _observing = self.observation.enter();
+        let _inside = self.span.enter();
+        run()
+    }
+
     fn end(&mut self, outcome: &'static str) {
         if std::mem::replace(&mut self.over, true) {
             return;
@@ -117,8 +167,15 @@ impl UnderWay {
         // Somebody may have touched the database.
         let is_alarming = matches!(outcome, "integrity" | "rollback_detected" | "key_not_allowed");
         if self.observer.layer == Layer::Store && is_alarming {
-            let operation = self.name;
-            tracing::warn!(target: "secret_store", parent: &self.span, operation, outcome, "what is stored was refused");
+            tracing::warn!(
+                target: "secret_store",
+                parent: &self.span,
+                operation = self.name,
+                backend = self.observer.backend,
+                application = self.application.as_ref().map(|name| field::display(self.observer.shown(name))),
+                outcome,
+                "what is stored was refused"
+            );
         }
     }
 
@@ -133,9 +190,9 @@ impl UnderWay {
         }
         if self.observer.layer == Layer::Store {
             self.span.record("attempts", self.observation.retries().saturating_add(1));
-            for (field, cache) in [("cache", Cache::Secrets), ("key_cache", Cache::DocumentKeys)] {
+            for cache in Cache::ALL {
                 if let Some(found) = found(&self.observation, cache) {
-                    self.span.record(field, found);
+                    self.span.record(cache_field(cache), found);
                 }
             }
         }
@@ -144,18 +201,32 @@ impl UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.end(CANCELLED);
+        self.end(self.dropped);
+    }
+}
+
+fn cache_field(cache: Cache) -> &'static str {
+    match cache {
+        Cache::Secrets => "cache",
+        Cache::DocumentKeys => "key_cache",
+        Cache::TenantKeys => "tenant_key_cache",
     }
 }
 
 /// What the lookups of one operation came to; `None` where there was none.
 fn found(observation: &Observation, cache: Cache) -> Option<&'static str> {
-    let times = |lookup| observation.lookups(cache, lookup) > 0;
-    match (times(Lookup::Hit), times(Lookup::Miss)) {
-        (false, false) => None,
-        (true, false) => Some("hit"),
-        (false, true) => Some("miss"),
-        (true, true) => Some("mixed"),
+    let mut found = Lookup::ALL.into_iter().filter(|lookup| observation.lookups(cache, *lookup) > 0);
+    let first = found.next()?;
+    Some(if found.next().is_some() { "mixed" } else { lookup_label(first) })
+}
+
+/// A lookup in one word, the same in spans and metrics.
+pub(super) fn lookup_label(lookup: Lookup) -> &'static str {
+    match lookup {
+        Lookup::Hit => "hit",
+        Lookup::Negative => "negative",
+        Lookup::Stale => "stale",
+        Lookup::Miss => "miss",
     }
 }
 
@@ -183,7 +254,7 @@ fn label(kind: ErrorKind) -> &'static str {
 /// Spells out the signatures that `async_trait` gives the methods of a layer; each observes the future of the inner method.
 macro_rules! observe {
     ($($(#[$attribute:meta])* fn $name:ident<$($life:lifetime),*>($($argument:ident: $type:ty),*) -> $answer:ty
-        { $self:ident => $span:expr })*) => {$(
+        { $self:ident => $call:expr })*) => {$(
         $(#[$attribute])*
         fn $name<'life0, $($life,)* 'async_trait>(
             &'life0 $self,
@@ -194,8 +265,8 @@ macro_rules! observe {
             $($life: 'async_trait,)*
             Self: 'async_trait,
         {
-            let (span, operation) = $span;
-            $self.observer.observed(span, operation, $self.inner.$name($($argument),*))
+            let call = $call;
+            $self.observer.observed(call, || $self.inner.$name($($argument),*))
         }
     )*};
 }

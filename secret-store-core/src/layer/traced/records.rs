@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use tracing::{Span, field};
+use tracing::field;
 
-use super::operation::{Layer, Observer, observe};
+use super::operation::{Call, Layer, Observer, observe};
 use crate::clock::Clock;
 use crate::persistence::{Consistency, Limits, ListQuery, Page, Persistence, RecordKey, Revision, Stored, Write};
 
@@ -40,7 +40,7 @@ impl TracedRecords {
         self
     }
 
-    fn span(&self, operation: &'static str, records: usize) -> (Span, &'static str) {
+    fn call(&self, operation: &'static str, records: usize) -> Call<'static> {
         let span = tracing::debug_span!(
             target: "secret_store",
             "secret_store.records",
@@ -51,7 +51,7 @@ impl TracedRecords {
             duration_us = field::Empty,
             capacity = field::Empty,
         );
-        (span, operation)
+        Call { span, operation, application: None }
     }
 }
 
@@ -62,16 +62,16 @@ impl Persistence for TracedRecords {
 
     observe! {
         fn load<'life1>(key: &'life1 RecordKey, consistency: Consistency) -> Option<Stored> {
-            self => self.span("load", 1)
+            self => self.call("load", 1)
         }
         fn load_many<'life1>(keys: &'life1 [RecordKey], consistency: Consistency) -> Vec<Option<Stored>> {
-            self => self.span("load_many", keys.len())
+            self => self.call("load_many", keys.len())
         }
         fn list<'life1>(query: &'life1 ListQuery) -> Page<(Arc<str>, Stored)> {
-            self => self.span("list", query.limit().get())
+            self => self.call("list", query.limit().get())
         }
         fn commit<>(writes: Vec<Write>) -> Vec<Option<Revision>> {
-            self => self.span("commit", writes.len())
+            self => self.call("commit", writes.len())
         }
     }
 }
