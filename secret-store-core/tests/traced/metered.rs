@@ -230,3 +230,34 @@ fn labels_are_words_of_the_program() {
         }
     }
 }
+
+/// Every cache and every answer of one is counted, whatever the layers between.
+#[test]
+fn caches_are_measured() {
+    use secret_store_core::{CacheOptions, CachedStore, Error, ErrorKind, MockSecretStore, SecretStore};
+    let sums = Sums::default();
+    metrics::with_local_recorder(&sums, || {
+        let clock = Arc::new(super::ManualClock::default());
+        let (mut mock, beneath) = (MockSecretStore::new(), Arc::new(measured()));
+        block_on(beneath.put(&id("Db"), VALUE.into())).expect("stored");
+        let answers = move |id: &_, options| futures::FutureExt::now_or_never(beneath.get_with(id, options));
+        mock.expect_get_with().times(2).returning(move |id, options| answers(id, options).expect("at once"));
+        mock.expect_get_with().returning(|_, _| Err(Error::new(ErrorKind::Unavailable, "the test made this fail")));
+        let cached = CachedStore::with_options(mock, &CacheOptions::default().with_clock(clock.clone()));
+        let store = TracedStore::new(Arc::new(cached), "outer").with_metrics();
+        for name in ["Db", "Db", "Db", "None", "None"] {
+            drop(block_on(store.get(&id(name))));
+        }
+        clock.advance(std::time::Duration::from_secs(60));
+        block_on(store.get(&id("Db"))).expect("stale");
+        block_on(store.get(&id("Other"))).expect_err("never read");
+    });
+    let lookups = |cache: &str| -> Vec<(String, f64)> {
+        let prefix = format!("secret_store_cache_lookups_total backend=outer cache={cache} result=");
+        let taken = sums.0.lock().expect("no panic under this lock").clone();
+        taken.iter().filter_map(|(name, sum)| Some((name.strip_prefix(&prefix)?.to_owned(), *sum))).collect()
+    };
+    let expected = [("hit", 2.0), ("miss", 3.0), ("negative", 1.0), ("stale", 1.0)];
+    assert_eq!(lookups("secrets"), expected.map(|(name, sum)| (name.to_owned(), sum)));
+    assert_eq!(lookups("document_keys"), [("miss".to_owned(), 1.0)]);
+}
