@@ -19,7 +19,6 @@ use secret_store_core::{
 };
 
 use crate::repetition::reported_dynamodb;
-
 use failure::Failure;
 
 /// What a record may have, in bytes: an item may have 400 KB with its key, and some of it is ours.
@@ -61,6 +60,7 @@ pub struct DynamoPersistence {
 impl DynamoPersistence {
     /// A table, through the caller's client. Nothing is contacted: [`check_table`](crate::check_table) tells whether all is well.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "it is taken over, in another guise")]
     pub fn new(client: Client, table: impl Into<Arc<str>>) -> Self {
         Self { client: reported_dynamodb(&client), table: table.into(), clock: Arc::new(SystemClock) }
     }
