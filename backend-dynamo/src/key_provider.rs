@@ -99,6 +99,9 @@ impl KmsKeyProvider {
         places.sort_by_key(|place| replica(*place).outage.is_recent(now));
         let mut first_error = None;
         for place in places {
+            if first_error.is_some() {
+                secret_store_core::observe::retry();
+            }
             match call(place).await {
                 Err(error) if is_regional(error.kind()) => {
                     let Replica { arn, outage, .. } = replica(place);

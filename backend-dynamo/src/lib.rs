@@ -29,6 +29,7 @@ mod connection;
 mod key_provider;
 mod persistence;
 pub mod policy;
+mod repetition;
 mod table;
 
 pub use connection::{Connection, Timeouts};

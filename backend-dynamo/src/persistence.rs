@@ -18,6 +18,7 @@ use secret_store_core::{
     Clock, Consistency, Limits, ListQuery, Page, Persistence, RecordKey, Result, Revision, Stored, SystemClock, Write,
 };
 
+use crate::repetition::reported_dynamodb;
 use failure::Failure;
 
 /// What a record may have, in bytes: an item may have 400 KB with its key, and some of it is ours.
@@ -44,7 +45,8 @@ const KEYS_PER_BATCH: usize = 100;
 ///   of NULs alone with another NUL behind it.
 /// * **Cancel safe**: a dropped commit was or was not sent; what was sent is atomic.
 /// * **Cost**: a load is one `GetItem`; a batch is one `BatchGetItem` for each 100 keys or 16 MB; a page is one `Query`,
-///   at most 1 MB. The capacity that each request consumed is told to [`tracing`] at level DEBUG, with operation and table.
+///   at most 1 MB. The capacity that each request consumed is told to [`tracing`] at level DEBUG, with operation and table;
+///   it and each repetition of a request are [reported](secret_store_core::observe) to the operation that is traced.
 ///
 /// The client's timeouts and retries hold. Build it with `Connection::dynamodb` or set them: the SDK has
 /// no read and no operation timeout of its own.
@@ -58,8 +60,9 @@ pub struct DynamoPersistence {
 impl DynamoPersistence {
     /// A table, through the caller's client. Nothing is contacted: [`check_table`](crate::check_table) tells whether all is well.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "it is taken over, in another guise")]
     pub fn new(client: Client, table: impl Into<Arc<str>>) -> Self {
-        Self { client, table: table.into(), clock: Arc::new(SystemClock) }
+        Self { client: reported_dynamodb(&client), table: table.into(), clock: Arc::new(SystemClock) }
     }
 
     /// Another clock for the waits between retries, for tests.

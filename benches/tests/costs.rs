@@ -11,7 +11,7 @@ use secret_store_core::bench::os_draws;
 use secret_store_core::{
     CachedStore, Consistency, DocumentKey, EncryptionContext, EnvelopeStore, GeneratedKey, KeyProvider, Limits,
     ListQuery, MasterKeyId, Page, Persistence, ProtectOptions, RecordKey, Result, Revision, SecretStore,
-    SecretStoreExt, SecretValue, Stored, WrappedKey, Write,
+    SecretStoreExt, SecretValue, Stored, TracedKeys, TracedRecords, TracedStore, WrappedKey, Write,
 };
 use secret_store_memory::MemoryKeyProvider;
 
@@ -258,4 +258,22 @@ fn allocations_are_bounded() {
     let two: Arc<dyn SecretStore> = Arc::new(two);
     let with_two_wraps = allocations(|| drop(now(two.get(&id)).expect("read")));
     assert!(with_two_wraps <= get + 6, "{with_two_wraps}");
+}
+
+/// Layers that trace, of which nobody wants to hear anything: not one allocation more, of the store nor of a hit in a cache.
+#[test]
+fn tracing_to_nobody_allocates_nothing() {
+    let plain: Arc<dyn SecretStore> = Arc::new(store(memory_keys(), memory_records()));
+    let (keys, records) = (TracedKeys::new(memory_keys(), "k"), TracedRecords::new(memory_records(), "r"));
+    let beneath = store(Arc::new(keys), Arc::new(records));
+    let traced: Arc<dyn SecretStore> = Arc::new(TracedStore::new(Arc::new(beneath), "s"));
+    let id = secret_id();
+    let get = |store: &Arc<dyn SecretStore>| allocations(|| drop(now(store.get(&id)).expect("read")));
+    let put = |store: &Arc<dyn SecretStore>| allocations(|| drop(now(store.put(&id, secret())).expect("stored")));
+    assert_eq!(put(&traced), put(&plain));
+    assert_eq!(get(&traced), get(&plain));
+    let cached: Arc<dyn SecretStore> = Arc::new(CachedStore::new(plain));
+    let hit = get(&cached);
+    let traced: Arc<dyn SecretStore> = Arc::new(TracedStore::new(cached, "s"));
+    assert_eq!((get(&traced), hit), (hit, 1), "the boxed future of the trait");
 }

@@ -47,6 +47,16 @@ pub mod retire_a_key {}
 #[doc = include_str!("../../docs/guides/migrate.md")]
 pub mod migrate {}
 
+/// Caching secrets, and reloading them.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guides/cache-and-reload.md")]
+pub mod cache_and_reload {}
+
+/// Tracing, metrics and the audit log.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guides/observe-and-audit.md")]
+pub mod observe_and_audit {}
+
 /// Recovering from a compromise.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guides/recover-from-a-compromise.md")]

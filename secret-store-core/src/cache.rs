@@ -33,6 +33,7 @@ pub(crate) use slot::{Answer, Lifetimes};
 
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result, repeated};
+use crate::observe::{self, Lookup};
 use crate::sync::{Mutex, MutexGuard, lock};
 use entries::Entries;
 use metrics::{Counters, Event};
@@ -58,6 +59,8 @@ pub(crate) struct Cache<K, T> {
     remembers: fn(ErrorKind) -> bool,
     clock: Arc<dyn Clock>,
     counters: Arc<Counters>,
+    /// As what lookups are reported to the operation that makes them, if they are.
+    kind: Option<observe::Cache>,
     /// When entries of no use were looked for last, in milliseconds of the monotonic clock.
     swept: AtomicU64,
 }
@@ -79,6 +82,7 @@ impl<K: Key, T: Value> Cache<K, T> {
         lifetimes: Lifetimes,
         remembers: fn(ErrorKind) -> bool,
         clock: Arc<dyn Clock>,
+        kind: impl Into<Option<observe::Cache>>,
     ) -> Option<Arc<Self>> {
         if capacity == 0 || lifetimes.value.is_zero() {
             return None;
@@ -92,6 +96,7 @@ impl<K: Key, T: Value> Cache<K, T> {
             remembers,
             clock,
             counters,
+            kind: kind.into(),
             swept: AtomicU64::new(0),
         }))
     }
@@ -107,7 +112,7 @@ impl<K: Key, T: Value> Cache<K, T> {
         if now >= slot.refresh_at || !suits(&slot.answer) {
             return None;
         }
-        self.count_served(&slot, now);
+        self.report_served(&slot, now);
         Some(slot.answer)
     }
 
@@ -129,7 +134,7 @@ impl<K: Key, T: Value> Cache<K, T> {
         let joined = under_way.as_ref().filter(|(_, since)| now.saturating_sub(*since) < self.lifetimes.value);
         let next = match (freshness, slot, joined) {
             (Freshness::Fresh, Some(slot), _) | (Freshness::Due, Some(slot), Some(_)) => {
-                self.count_served(&slot, now);
+                self.report_served(&slot, now);
                 Next::Answered(slot.answer)
             }
             (_, _, Some((flight, _))) => {
@@ -153,23 +158,36 @@ impl<K: Key, T: Value> Cache<K, T> {
             Next::Answered(answer) => return answer.map_err(unshared),
             Next::Waits(key, flight) => (key, flight),
         };
+        let mut lookup = Waiting { kind: self.kind, lookup: Lookup::Miss };
         flight.await.or_else(|error| {
             let kept = if is_outage(error.kind()) { self.through_outage(&key) } else { None };
-            kept.ok_or_else(|| unshared(error))
+            let (value, found) = kept.ok_or_else(|| unshared(error))?;
+            lookup.lookup = found;
+            Ok(value)
         })
     }
 
     /// What is kept for a backend that is unavailable. Looked up now: a purge or an own write may have come meanwhile.
-    fn through_outage(&self, key: &K) -> Option<T> {
+    fn through_outage(&self, key: &K) -> Option<(T, Lookup)> {
         let now = self.clock.monotonic();
         let slot = self.entries.peek(key).filter(|slot| now < slot.keep_until(&self.lifetimes))?;
         let value = slot.answer.as_ref().ok()?.clone();
-        self.count_served(&slot, now);
-        Some(value)
+        let found = self.count_served(&slot, now);
+        Some((value, found))
     }
 
-    fn count_served(&self, slot: &Slot<T>, now: Duration) {
-        self.counters.count(if slot.is_stale(now) { Event::StaleServed } else { Event::Hit });
+    fn report_served(&self, slot: &Slot<T>, now: Duration) {
+        report(self.kind, self.count_served(slot, now));
+    }
+
+    fn count_served(&self, slot: &Slot<T>, now: Duration) -> Lookup {
+        let (event, found) = match slot.answer {
+            Ok(_) if slot.is_stale(now) => (Event::StaleServed, Lookup::Stale),
+            Ok(_) => (Event::Hit, Lookup::Hit),
+            Err(_) => (Event::Hit, Lookup::Negative),
+        };
+        self.counters.count(event);
+        found
     }
 
     fn spread(&self, key: &K) -> u64 {
@@ -259,6 +277,24 @@ impl<K: Key, T: Value> Cache<K, T> {
 
     pub(crate) fn metrics(&self) -> CacheMetrics {
         self.counters.snapshot(self.entries.len())
+    }
+}
+
+/// A lookup that found nothing to serve at once. It is reported when its wait is over, also when that is given up.
+struct Waiting {
+    kind: Option<observe::Cache>,
+    lookup: Lookup,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        report(self.kind, self.lookup);
+    }
+}
+
+fn report(kind: Option<observe::Cache>, lookup: Lookup) {
+    if let Some(kind) = kind {
+        observe::cache(kind, lookup);
     }
 }
 

@@ -199,7 +199,8 @@ impl EnvelopeStore {
     }
 
     /// Asks the key provider now for the document key of a secret's current version, whatever is cached, and keeps what it
-    /// answers: so one learns whether the master key may still be used, without waiting for the cache to expire.
+    /// answers: so one learns whether the master key may still be used, without waiting for the cache to expire. Of several
+    /// [wraps](EnvelopeStoreBuilder::also_wrap_with) any one will do.
     ///
     /// # Errors
     ///

@@ -225,6 +225,13 @@ impl Error {
         self
     }
 
+    /// The same error as a layer that exchanges writes shows it: about its caller's writes and revisions.
+    pub(crate) fn with_conflict(mut self, failed_write: Option<usize>, revision: Option<Revision>) -> Self {
+        self.0.failed_write = failed_write;
+        self.0.revision = revision;
+        self
+    }
+
     /// What went wrong, to match on.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

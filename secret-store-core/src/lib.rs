@@ -58,6 +58,7 @@
 //! | bring your own storage | [`Persistence`], [`Record`], [`ListQuery`] |
 //! | bring your own keys | [`KeyProvider`], [`KeyEncryptionKey`], [`EncryptionContext`] |
 //! | keep ciphertext elsewhere | [`EnvelopeStore::protect`], [`EnvelopeStore::unprotect`], [`EnvelopeStore::save`] |
+//! | see what happens | [`TracedStore`], [`TracedKeys`], [`TracedRecords`], [`observe`] |
 //! | rotate keys, retire one | [`rotation`] |
 //! | record who did what | [`audit`], [`AuditedStore`](audit::AuditedStore) |
 //! | come back from a restore | [`EnvelopeStore::accept_rollback`], [`EnvelopeStore::repair`], [`SecretStoreExt::restore`] |
@@ -66,11 +67,13 @@
 //! # Features
 //!
 //! * `aws-lc`: AES-256-GCM by `aws-lc-rs` instead of RustCrypto. Same bytes; needs a C compiler.
+//! * `metrics`: [`TracedStore`] and its siblings also record metrics, by the `metrics` crate.
 //! * `mock`: `mockall` mocks of the three traits. They do not run provided methods.
 //! * `secrecy`: conversions from and to the types of the `secrecy` crate.
 
 pub mod audit;
 pub mod blocking;
+pub mod observe;
 
 mod application;
 #[cfg(feature = "bench")]
@@ -120,6 +123,10 @@ pub use key::{DocumentKey, GeneratedKey, WrappedKey};
 pub use key_encryption_key::KeyEncryptionKey;
 pub use key_provider::KeyProvider;
 pub use key_ring::KeyRing;
+pub use layer::blind_names::{
+    BlindMove, BlindMover, BlindNames, BlindedKeys, Blinding, BlindingKey, BlindingKeyId, Name, NotMoved,
+};
+pub use layer::traced::{TracedKeys, TracedRecords, TracedStore};
 pub use layer::{CacheOptions, CachedStore, Change, SecretCache, Watch, WatchOptions};
 pub use persistence::{
     Consistency, Limits, ListQuery, Order, Page, Persistence, Precondition, RecordKey, Revision, Stored, Write,

@@ -11,6 +11,7 @@ use super::KmsKeyProvider;
 use super::allow_list::{AllowList, MasterKey, Replica};
 use super::arn::{KeyArn, KeyName};
 use super::call;
+use crate::repetition::reported_kms;
 
 type Keys = BTreeMap<MasterKeyId, Arc<MasterKey>>;
 
@@ -102,7 +103,7 @@ impl Clients {
                 Error::invalid_input("a KMS client has no region: set one in its configuration, such as eu-central-1")
             })?;
             let region: Arc<str> = region.as_ref().into();
-            if by_region.insert(Arc::clone(&region), client.clone()).is_some() {
+            if by_region.insert(Arc::clone(&region), reported_kms(client)).is_some() {
                 return Err(Error::invalid_input(format!("there are two KMS clients of region {region}: give one")));
             }
             home.get_or_insert(region);

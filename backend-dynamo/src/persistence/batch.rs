@@ -93,6 +93,7 @@ impl DynamoPersistence {
     /// Exponential backoff with full jitter, up to a second.
     async fn wait_before(&self, round: u32) -> Result<()> {
         if round > 0 {
+            secret_store_core::observe::retry();
             let longest = (25_u64 << round).min(1000);
             self.clock.sleep(Duration::from_millis(super::commit::random_number()? % longest)).await;
         }

@@ -1,5 +1,7 @@
 //! What the scanned process does, and where it pauses.
 
+mod cached;
+
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
@@ -42,6 +44,7 @@ pub(super) fn run(canaries: Canaries, backend: &dyn Fn(&Canaries) -> Result<Back
     canaries.scan("read-and-dropped-with-keys-cached", [Absent, Present, Held]);
     scene.store.purge_keys();
     canaries.scan("read-and-purged", [Absent, Absent, Held]);
+    scene.cache().expect("is cached");
     scene.fail().expect("fails as it should");
     canaries.scan("failed", [Absent, Absent, Held]);
     scene.cancel();

@@ -11,12 +11,14 @@ use super::codec;
 use super::entry::{Action, AuditedSecret, Event, Label, Outcome, Phase, Secrets};
 use super::head::AuditHead;
 use super::key::AuditKey;
+use super::naming::Naming;
 use super::sink::AuditSink;
 use super::timestamp::Timestamp;
 use super::writers::Writers;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ApplicationName, SecretId, SecretVersion};
+use crate::layer::blind_names::Blinding;
 use crate::persistence::Page;
 use crate::secret::{Secret, SecretInfo, SecretValue};
 use crate::store::{DeleteOptions, GetOptions, ListOptions, PutOptions, SecretStore};
@@ -41,6 +43,7 @@ struct Shared {
     writers: Writers,
     clock: Arc<dyn Clock>,
     environment: Label,
+    naming: Naming,
 }
 
 /// Configures an [`AuditedStore`].
@@ -53,6 +56,7 @@ pub struct AuditedStoreBuilder {
     clock: Arc<dyn Clock>,
     environment: Option<String>,
     actor: Option<String>,
+    naming: Naming,
 }
 
 impl AuditedStoreBuilder {
@@ -74,6 +78,14 @@ impl AuditedStoreBuilder {
         self
     }
 
+    /// Names applications and secrets as the database has them under [`BlindNames`](crate::BlindNames), 64 hexadecimal digits each, for
+    /// sinks that show entries to others. Reading and filtering go by these names then ([`Blinding::display`]). Where a
+    /// [`PersistenceSink`](super::PersistenceSink) writes through `BlindNames`, its records are sealed and need none of this.
+    pub fn blinding(mut self, blinding: Blinding) -> Self {
+        self.naming.blinding = Some(blinding);
+        self
+    }
+
     /// Another clock than the operating system's, for tests.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -89,7 +101,7 @@ impl AuditedStoreBuilder {
         let environment = Label::new("audit environment", self.environment.as_deref().unwrap_or_default())?;
         let actor = Label::new("audit actor", self.actor.as_deref().unwrap_or_default())?;
         let writers = Writers::new(Destination { sink: self.sink, key: self.key });
-        let shared = Shared { inner: self.inner, writers, clock: self.clock, environment };
+        let shared = Shared { inner: self.inner, writers, clock: self.clock, environment, naming: self.naming };
         Ok(AuditedStore { shared: Arc::new(shared), actor, request: None })
     }
 }
@@ -97,7 +109,15 @@ impl AuditedStoreBuilder {
 impl AuditedStore {
     /// Begins to configure a layer over a store: its entries go to `sink`.
     pub fn builder(inner: Arc<dyn SecretStore>, sink: Arc<dyn AuditSink>) -> AuditedStoreBuilder {
-        AuditedStoreBuilder { inner, sink, key: None, clock: Arc::new(SystemClock), environment: None, actor: None }
+        AuditedStoreBuilder {
+            inner,
+            sink,
+            key: None,
+            clock: Arc::new(SystemClock),
+            environment: None,
+            actor: None,
+            naming: Naming::default(),
+        }
     }
 
     /// The same store for one request: its entries name this actor and this request id.
@@ -151,7 +171,7 @@ impl AuditedStore {
             environment: self.shared.environment.clone(),
             actor: self.actor.clone(),
             request: self.request.clone(),
-            application: application.clone(),
+            application: self.shared.naming.application(application),
             count: 0,
             secrets: Secrets::new(),
         }
@@ -196,9 +216,9 @@ impl AuditedStore {
         mutation: impl Future<Output = Result<T>>,
         version: impl FnOnce(&T) -> Option<SecretVersion>,
     ) -> Result<T> {
-        let chain = self.shared.writers.of(id.application()).map_err(|error| refused(Arc::new(error)))?;
-        let named = |version| Secrets::from_iter([AuditedSecret { name: id.name().clone(), version }]);
+        let named = |version| Secrets::from_iter([self.shared.naming.secret(id, version)]);
         let intent = Event { secrets: named(None), ..self.event(action, Phase::Intent, id.application()) };
+        let chain = self.shared.writers.of(&intent.application).map_err(|error| refused(Arc::new(error)))?;
         let operation = append_one(&chain, intent).await.map_err(refused)?;
         let result = mutation.await;
         let version = result.as_ref().ok().and_then(version);
@@ -243,20 +263,12 @@ fn unrecorded(failure: Arc<Error>) -> Error {
     .with_source(failure)
 }
 
-fn named(id: &SecretId, version: Option<SecretVersion>) -> AuditedSecret {
-    AuditedSecret { name: id.name().clone(), version }
-}
-
-fn released(secret: &Secret) -> AuditedSecret {
-    named(secret.id(), Some(secret.info().version))
-}
-
 #[async_trait]
 impl SecretStore for AuditedStore {
     async fn get_with(&self, id: &SecretId, options: GetOptions) -> Result<Secret> {
-        let asked_for = named(id, options.version);
+        let asked_for = self.shared.naming.secret(id, options.version);
         let result = self.shared.inner.get_with(id, options).await;
-        let answer = |secret: &Secret| (1, Secrets::from_iter([released(secret)]));
+        let answer = |secret: &Secret| (1, Secrets::from_iter([self.shared.naming.released(secret)]));
         self.record_read(Action::Get, id.application(), result, answer, Some(asked_for)).await
     }
 
@@ -279,8 +291,9 @@ impl SecretStore for AuditedStore {
 
     async fn history_with(&self, id: &SecretId, options: ListOptions) -> Result<Page<SecretInfo>> {
         let result = self.shared.inner.history_with(id, options).await;
-        let answer = |page: &Page<_>| (page.items.len(), Secrets::from_iter([named(id, None)]));
-        self.record_read(Action::History, id.application(), result, answer, Some(named(id, None))).await
+        let answer = |page: &Page<_>| (page.items.len(), Secrets::from_iter([self.shared.naming.secret(id, None)]));
+        self.record_read(Action::History, id.application(), result, answer, Some(self.shared.naming.secret(id, None)))
+            .await
     }
 
     /// One entry, or several, for each application that `ids` name.
@@ -291,12 +304,15 @@ impl SecretStore for AuditedStore {
         match &result {
             Ok(secrets) => {
                 for secret in secrets {
-                    applications.entry(secret.id().application()).or_default().push(released(secret));
+                    applications
+                        .entry(secret.id().application())
+                        .or_default()
+                        .push(self.shared.naming.released(secret));
                 }
             }
             Err(_) => {
                 for id in ids {
-                    applications.entry(id.application()).or_default().push(named(id, asked_for));
+                    applications.entry(id.application()).or_default().push(self.shared.naming.secret(id, asked_for));
                 }
             }
         }
@@ -311,7 +327,9 @@ impl SecretStore for AuditedStore {
 
     async fn get_all_with(&self, application: &ApplicationName, options: GetOptions) -> Result<Vec<Secret>> {
         let result = self.shared.inner.get_all_with(application, options).await;
-        let answer = |secrets: &Vec<Secret>| (secrets.len(), secrets.iter().map(released).collect());
+        let answer = |secrets: &Vec<Secret>| {
+            (secrets.len(), secrets.iter().map(|secret| self.shared.naming.released(secret)).collect())
+        };
         self.record_read(Action::GetAll, application, result, answer, None).await
     }
 }

@@ -14,6 +14,7 @@ use crate::envelope::ReadyCipher;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::MasterKeyId;
 use crate::key::WrappedKey;
+use crate::observe;
 use crate::secret::SecretValue;
 
 /// How long a refusal is remembered, so that a forged record cannot buy a provider call with every read.
@@ -93,7 +94,7 @@ impl KeyCache {
     pub(super) fn new(capacity: usize, ttl: Duration, clock: Arc<dyn Clock>) -> Self {
         // No refresh ahead and nothing stale: an unwrap that fails is a key that may not be used.
         let lifetimes = Lifetimes { value: ttl, error: REFUSAL_TTL, ahead: Duration::ZERO, stale: Duration::ZERO };
-        Self { cache: Cache::new(capacity, lifetimes, is_definite, clock) }
+        Self { cache: Cache::new(capacity, lifetimes, is_definite, clock, observe::Cache::DocumentKeys) }
     }
 
     /// Opens a value with what is there of a wrapped key; `None` where nothing is.

@@ -28,6 +28,7 @@ impl Retry {
         if self.attempt >= MAX_ATTEMPTS {
             return Err(error);
         }
+        crate::observe::retry();
         if self.attempt > IMMEDIATE {
             let longest = LONGEST_MS.min(1 << (self.attempt - IMMEDIATE).min(16));
             let mut random = [0; 8];

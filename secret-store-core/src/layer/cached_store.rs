@@ -15,6 +15,7 @@ use super::cache_options::CacheOptions;
 use crate::cache::{Cache, CacheMetrics};
 use crate::error::{ErrorKind, Result};
 use crate::id::{ApplicationName, SecretId};
+use crate::observe;
 use crate::persistence::{Consistency, Page};
 use crate::secret::{Secret, SecretInfo, SecretValue, SharedSecret};
 use crate::store::{DeleteOptions, GetOptions, ListOptions, PutOptions, SecretStore};
@@ -37,7 +38,8 @@ impl SecretCache {
     #[must_use]
     pub fn new(options: &CacheOptions) -> Self {
         let remembers = |kind| kind == ErrorKind::NotFound;
-        let entries = Cache::new(options.capacity, options.lifetimes(), remembers, options.clock());
+        let entries =
+            Cache::new(options.capacity, options.lifetimes(), remembers, options.clock(), observe::Cache::Secrets);
         Self { entries, scopes: Arc::default() }
     }
 

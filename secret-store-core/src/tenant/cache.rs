@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::cache::{Cache, CacheMetrics, Direct, Key, Lifetimes, Value, unshared};
 use crate::clock::Clock;
 use crate::error::{ErrorKind, Result};
+use crate::observe;
 
 /// How long a refusal is remembered, so that a forged record cannot buy a call of the inner provider with every use.
 const REFUSAL_TTL: Duration = Duration::from_secs(5);
@@ -15,11 +16,17 @@ const REFUSAL_TTL: Duration = Duration::from_secs(5);
 pub(super) struct Known<K, V>(Option<Arc<Cache<K, V>>>);
 
 impl<K: Key, V: Value> Known<K, V> {
-    /// So many answers for so long; zero of either is off.
-    pub(super) fn new(capacity: usize, ttl: Duration, clock: &Arc<dyn Clock>) -> Self {
+    /// So many answers for so long; zero of either is off. Lookups are reported to the operation that makes them, or are none of
+    /// its concern.
+    pub(super) fn new(
+        capacity: usize,
+        ttl: Duration,
+        clock: &Arc<dyn Clock>,
+        reported_as: impl Into<Option<observe::Cache>>,
+    ) -> Self {
         // No refresh ahead and nothing stale: an unwrap that fails is a key that may not be used.
         let lifetimes = Lifetimes { value: ttl, error: REFUSAL_TTL, ahead: Duration::ZERO, stale: Duration::ZERO };
-        Self(Cache::new(capacity, lifetimes, is_definite, Arc::clone(clock)))
+        Self(Cache::new(capacity, lifetimes, is_definite, Arc::clone(clock), reported_as.into()))
     }
 
     /// The answer that is known, or the one that is found now. Its time begins before it is asked for. When the call that asks is

@@ -13,6 +13,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{MasterKeyId, StoreId, TenantId};
 use crate::key_provider::KeyProvider;
+use crate::observe;
 use crate::persistence::Persistence;
 
 const DEFAULT_CAPACITY: usize = 10_000;
@@ -276,9 +277,9 @@ impl TenantKeysBuilder {
         Ok(TenantKeys::new(Inner {
             keys: self.keys,
             records: self.records,
-            ready: Known::new(capacity, ttl, &self.clock),
-            active: Known::new(capacity, self.active_trust, &self.clock),
-            owned: Known::new(capacity, ttl, &self.clock),
+            ready: Known::new(capacity, ttl, &self.clock, observe::Cache::TenantKeys),
+            active: Known::new(capacity, self.active_trust, &self.clock, None),
+            owned: Known::new(capacity, ttl, &self.clock, None),
             marks: Marks::new(),
             clock: self.clock,
             config,

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod blind;
 mod cancellation;
 mod concurrency;
 mod failing_sink;

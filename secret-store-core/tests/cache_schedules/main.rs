@@ -31,6 +31,10 @@ mod error {
     }
 }
 
+mod observe {
+    pub(crate) use secret_store_core::observe::{Cache, Lookup, cache};
+}
+
 mod sync {
     use std::sync::PoisonError;
 
@@ -91,7 +95,8 @@ impl World {
     fn new(capacity: usize, is_single: bool) -> Arc<Self> {
         let clock = Arc::new(TestClock::default());
         let lifetimes = Lifetimes { value: TTL, error: TTL, ahead: Duration::ZERO, stale: Duration::ZERO };
-        let cache = Cache::new(capacity, lifetimes, |_| false, clock.clone()).expect("it is on");
+        let cache =
+            Cache::new(capacity, lifetimes, |_| false, clock.clone(), observe::Cache::Secrets).expect("it is on");
         Arc::new(Self {
             cache,
             clock,

@@ -1,0 +1,205 @@
+//! Which blinding keys are in use: the one that is written under, and those beside it while a key is replaced.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::key::{BlindingKey, BlindingKeyId, Keyed, Kind};
+use crate::error::{Error, Result};
+use crate::id::{ApplicationName, SecretId, StoreId, TenantId};
+use crate::persistence::Revision;
+
+/// The blinding keys that [`BlindNames`](crate::BlindNames) and [`BlindedKeys`](crate::BlindedKeys) of one store share. Cheap to
+/// clone.
+///
+/// Usually one key. While a key is replaced there are two, in this order:
+///
+/// 1. every process is given the new key with [`with_next`](Self::with_next): it reads under both and writes under the old one;
+/// 2. then every process is given the new key with [`new`](Self::new) and the old one with
+///    [`with_previous`](Self::with_previous): it reads under both and writes under the new one;
+/// 3. then a [`BlindMover`](crate::BlindMover) moves what is left;
+/// 4. and when nothing is left, the old key is no longer given.
+#[derive(Clone)]
+pub struct Blinding {
+    inner: Arc<Inner>,
+}
+
+#[derive(Clone)]
+struct Inner {
+    /// Oldest first: records move towards the end and never back.
+    generations: Vec<Arc<Scheme>>,
+    writing: usize,
+}
+
+/// How names are written in one generation of records.
+#[derive(Debug)]
+pub(super) enum Scheme {
+    /// As they are: before blind names were introduced.
+    Clear,
+    Keyed(Keyed),
+}
+
+impl Scheme {
+    /// What revisions and wraps name it by.
+    pub(super) fn tag(&self) -> String {
+        match self {
+            Self::Clear => "clear".to_owned(),
+            Self::Keyed(key) => key.id().to_string(),
+        }
+    }
+}
+
+/// The position of a generation; a greater one is newer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Generation(usize);
+
+impl Blinding {
+    /// With one key, for reading and writing.
+    #[must_use]
+    pub fn new(key: &BlindingKey) -> Self {
+        let writing = Arc::new(Scheme::Keyed(Keyed::new(key)));
+        Self { inner: Arc::new(Inner { generations: vec![writing], writing: 0 }) }
+    }
+
+    /// Also reads what was written under an older key. Each further call names one older still.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a key that is there already.
+    pub fn with_previous(self, key: &BlindingKey) -> Result<Self> {
+        self.with(Scheme::Keyed(Keyed::new(key)), 0)
+    }
+
+    /// Also reads what was written before there were blind names, so that a store can be moved to them. As long as this is allowed,
+    /// a database writer can put a record with names in clear in the place of a blind one, which gains nothing: its value and its
+    /// wrap are bound to its names as before.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when this was said already.
+    pub fn with_previous_in_clear(self) -> Result<Self> {
+        self.with(Scheme::Clear, 0)
+    }
+
+    /// Also reads what others already write under a newer key, and changes it in place; creates under the present one.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a key that is there already.
+    pub fn with_next(self, key: &BlindingKey) -> Result<Self> {
+        let end = self.inner.generations.len();
+        self.with(Scheme::Keyed(Keyed::new(key)), end)
+    }
+
+    fn with(self, scheme: Scheme, at: usize) -> Result<Self> {
+        if self.inner.generations.iter().any(|known| known.tag() == scheme.tag()) {
+            return Err(Error::invalid_input("the blinding keys name one key twice: name each key once"));
+        }
+        let mut inner = Arc::unwrap_or_clone(self.inner);
+        inner.generations.insert(at, Arc::new(scheme));
+        inner.writing += usize::from(at <= inner.writing);
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The key that is written under.
+    #[must_use]
+    pub fn key_id(&self) -> BlindingKeyId {
+        self.keyed().id()
+    }
+
+    fn keyed(&self) -> &Keyed {
+        match self.scheme(self.writing()) {
+            Scheme::Keyed(key) => key,
+            Scheme::Clear => unreachable!("what is written under is a key from the beginning"),
+        }
+    }
+
+    /// A name as the database, the key provider, logs and metrics have it: 64 hexadecimal digits.
+    #[must_use]
+    pub fn display<'a>(&self, name: impl Into<Name<'a>>) -> String {
+        let key = self.keyed();
+        match name.into() {
+            Name::Store(store) => key.blind(Kind::Store, &[store.as_str()]),
+            Name::Application(application) => key.blind(Kind::Application, &[application.as_str()]),
+            Name::Secret(id) => key.blind(Kind::Name, &[id.application().as_str(), id.name().as_str()]),
+            Name::Tenant(tenant) => key.blind(Kind::Tenant, &[tenant.as_str()]),
+        }
+    }
+
+    pub(super) fn writing(&self) -> Generation {
+        Generation(self.inner.writing)
+    }
+
+    pub(super) fn scheme(&self, generation: Generation) -> &Scheme {
+        &self.inner.generations[generation.0]
+    }
+
+    /// All of them, oldest first.
+    pub(super) fn generations(&self) -> impl DoubleEndedIterator<Item = Generation> + ExactSizeIterator + use<> {
+        (0..self.inner.generations.len()).map(Generation)
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.inner.generations.len()
+    }
+
+    pub(super) fn find(&self, tag: &str) -> Option<Generation> {
+        self.generations().find(|generation| self.scheme(*generation).tag() == tag)
+    }
+
+    /// A revision as it is shown above: it tells where the record stands, so that a write finds it there.
+    pub(super) fn tagged(&self, generation: Generation, revision: &Revision) -> Revision {
+        Revision::new(format!("{}.{}", self.scheme(generation).tag(), revision.as_text()))
+    }
+
+    /// Where a revision says that its record stands, and the revision there. One that this configuration does not know holds of nothing.
+    pub(super) fn untagged(&self, revision: &Revision) -> Option<(Generation, Revision)> {
+        let text = revision.as_text();
+        let (tag, inner) = text.split_once('.')?;
+        Some((self.find(tag)?, Revision::new(inner)))
+    }
+}
+
+impl fmt::Debug for Blinding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tags = self.inner.generations.iter().map(|scheme| scheme.tag());
+        f.debug_list().entries(tags).finish()
+    }
+}
+
+/// A name to be shown blind.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Name<'a> {
+    /// A store's.
+    Store(&'a StoreId),
+    /// An application's.
+    Application(&'a ApplicationName),
+    /// A secret's, within its application: the same name elsewhere shows differently.
+    Secret(&'a SecretId),
+    /// A tenant's.
+    Tenant(&'a TenantId),
+}
+
+impl<'a> From<&'a StoreId> for Name<'a> {
+    fn from(store: &'a StoreId) -> Self {
+        Self::Store(store)
+    }
+}
+
+impl<'a> From<&'a ApplicationName> for Name<'a> {
+    fn from(application: &'a ApplicationName) -> Self {
+        Self::Application(application)
+    }
+}
+
+impl<'a> From<&'a SecretId> for Name<'a> {
+    fn from(id: &'a SecretId) -> Self {
+        Self::Secret(id)
+    }
+}
+
+impl<'a> From<&'a TenantId> for Name<'a> {
+    fn from(tenant: &'a TenantId) -> Self {
+        Self::Tenant(tenant)
+    }
+}

@@ -1,0 +1,64 @@
+//! The mark that tells which blinding key a database is written under.
+
+use std::sync::Arc;
+
+use super::BlindNames;
+use super::blinding::Scheme;
+use crate::error::{Error, ErrorKind, Result};
+use crate::persistence::{Consistency, Persistence, Precondition, RecordKey, Write};
+use crate::record::{Record, Value};
+
+const KEY_ID: &str = "KeyId";
+
+/// No address that a caller can ask for: what begins so is hashed.
+fn place() -> RecordKey {
+    RecordKey::new("~b", "KEY")
+}
+
+impl BlindNames {
+    /// Makes sure that the database is written under one of the keys in use, and leaves a mark where there is none. Under a wrong
+    /// key a store looks empty, and what is written to it is lost to everybody else: call this when a process starts.
+    ///
+    /// Where an older key of those in use has left the mark, it moves on to the newest: every process must read under that one by
+    /// then. A role that may not write leaves no mark. Nothing authenticates it: whoever can write to the database can make this fail.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyNotAllowed`](ErrorKind::KeyNotAllowed) naming the key of the mark, when it is none of those in use; otherwise as
+    /// [`Persistence`].
+    pub async fn check(&self) -> Result<()> {
+        let blinding = self.blinding();
+        let own = blinding.key_id().to_string();
+        loop {
+            let found = self.inner.load(&place(), Consistency::Strong).await?;
+            let precondition = match &found {
+                None => Precondition::Absent,
+                Some(stored) => {
+                    let id = stored.record.text(KEY_ID).ok_or_else(Error::integrity)?;
+                    let generation =
+                        blinding.find(id).filter(|known| matches!(blinding.scheme(*known), Scheme::Keyed(_)));
+                    let Some(generation) = generation else { return Err(unknown(id)) };
+                    if generation >= blinding.writing() {
+                        return Ok(());
+                    }
+                    Precondition::Revision(stored.revision.clone())
+                }
+            };
+            let mark = Record::new().with(KEY_ID, Value::Text(Arc::from(own.as_str())));
+            match self.inner.commit(vec![Write::put(place(), mark, precondition)]).await {
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(()),
+                // Somebody else left one.
+                Err(error) if matches!(error.kind(), ErrorKind::Conflict) => {}
+                outcome => return outcome.map(drop),
+            }
+        }
+    }
+}
+
+fn unknown(id: &str) -> Error {
+    let shown = id.escape_debug();
+    Error::new(
+        ErrorKind::KeyNotAllowed,
+        format!("the database is written under blinding key {shown}, which is none of those given: give it too"),
+    )
+}
