@@ -17,6 +17,7 @@ use super::writers::Writers;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ApplicationName, SecretId, SecretVersion};
+use crate::layer::blind_names::Blinding;
 use crate::persistence::Page;
 use crate::secret::{Secret, SecretInfo, SecretValue};
 use crate::store::{DeleteOptions, GetOptions, ListOptions, PutOptions, SecretStore};
@@ -41,6 +42,8 @@ struct Shared {
     writers: Writers,
     clock: Arc<dyn Clock>,
     environment: Label,
+    /// Shows names blind.
+    blinding: Option<Blinding>,
 }
 
 /// Configures an [`AuditedStore`].
@@ -53,6 +56,7 @@ pub struct AuditedStoreBuilder {
     clock: Arc<dyn Clock>,
     environment: Option<String>,
     actor: Option<String>,
+    blinding: Option<Blinding>,
 }
 
 impl AuditedStoreBuilder {
@@ -74,6 +78,16 @@ impl AuditedStoreBuilder {
         self
     }
 
+    /// Entries have names of applications and secrets as [`Blinding::display`] shows them, for a log in lines or traces, whose readers may not
+    /// know them: filter and read by [`Blinding::application`] and [`Blinding::secret`]. While a blinding key is replaced, entries have the
+    /// names under the key that is written under.
+    ///
+    /// Entries that are kept beneath [`BlindNames`](crate::BlindNames) need it not: they are sealed there.
+    pub fn blind_names(mut self, blinding: Blinding) -> Self {
+        self.blinding = Some(blinding);
+        self
+    }
+
     /// Another clock than the operating system's, for tests.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -89,7 +103,8 @@ impl AuditedStoreBuilder {
         let environment = Label::new("audit environment", self.environment.as_deref().unwrap_or_default())?;
         let actor = Label::new("audit actor", self.actor.as_deref().unwrap_or_default())?;
         let writers = Writers::new(Destination { sink: self.sink, key: self.key });
-        let shared = Shared { inner: self.inner, writers, clock: self.clock, environment };
+        let blinding = self.blinding;
+        let shared = Shared { inner: self.inner, writers, clock: self.clock, environment, blinding };
         Ok(AuditedStore { shared: Arc::new(shared), actor, request: None })
     }
 }
@@ -97,7 +112,8 @@ impl AuditedStoreBuilder {
 impl AuditedStore {
     /// Begins to configure a layer over a store: its entries go to `sink`.
     pub fn builder(inner: Arc<dyn SecretStore>, sink: Arc<dyn AuditSink>) -> AuditedStoreBuilder {
-        AuditedStoreBuilder { inner, sink, key: None, clock: Arc::new(SystemClock), environment: None, actor: None }
+        let clock = Arc::new(SystemClock);
+        AuditedStoreBuilder { inner, sink, key: None, clock, environment: None, actor: None, blinding: None }
     }
 
     /// The same store for one request: its entries name this actor and this request id.
@@ -140,6 +156,27 @@ impl AuditedStore {
         self.shared.clock.now().into()
     }
 
+    /// An application's name as entries have it.
+    fn shown(&self, application: &ApplicationName) -> ApplicationName {
+        match &self.shared.blinding {
+            Some(blinding) => blinding.application(application),
+            None => application.clone(),
+        }
+    }
+
+    /// A secret as entries name it.
+    fn named(&self, id: &SecretId, version: Option<SecretVersion>) -> AuditedSecret {
+        let name = match &self.shared.blinding {
+            Some(blinding) => blinding.secret(id).name().clone(),
+            None => id.name().clone(),
+        };
+        AuditedSecret { name, version }
+    }
+
+    fn released(&self, secret: &Secret) -> AuditedSecret {
+        self.named(secret.id(), Some(secret.info().version))
+    }
+
     /// What happened now, before anything is known of it.
     fn event(&self, action: Action, phase: Phase, application: &ApplicationName) -> Event {
         Event {
@@ -151,7 +188,7 @@ impl AuditedStore {
             environment: self.shared.environment.clone(),
             actor: self.actor.clone(),
             request: self.request.clone(),
-            application: application.clone(),
+            application: self.shown(application),
             count: 0,
             secrets: Secrets::new(),
         }
@@ -196,9 +233,9 @@ impl AuditedStore {
         mutation: impl Future<Output = Result<T>>,
         version: impl FnOnce(&T) -> Option<SecretVersion>,
     ) -> Result<T> {
-        let chain = self.shared.writers.of(id.application()).map_err(|error| refused(Arc::new(error)))?;
-        let named = |version| Secrets::from_iter([AuditedSecret { name: id.name().clone(), version }]);
+        let named = |version| Secrets::from_iter([self.named(id, version)]);
         let intent = Event { secrets: named(None), ..self.event(action, Phase::Intent, id.application()) };
+        let chain = self.shared.writers.of(&intent.application).map_err(|error| refused(Arc::new(error)))?;
         let operation = append_one(&chain, intent).await.map_err(refused)?;
         let result = mutation.await;
         let version = result.as_ref().ok().and_then(version);
@@ -243,20 +280,12 @@ fn unrecorded(failure: Arc<Error>) -> Error {
     .with_source(failure)
 }
 
-fn named(id: &SecretId, version: Option<SecretVersion>) -> AuditedSecret {
-    AuditedSecret { name: id.name().clone(), version }
-}
-
-fn released(secret: &Secret) -> AuditedSecret {
-    named(secret.id(), Some(secret.info().version))
-}
-
 #[async_trait]
 impl SecretStore for AuditedStore {
     async fn get_with(&self, id: &SecretId, options: GetOptions) -> Result<Secret> {
-        let asked_for = named(id, options.version);
+        let asked_for = self.named(id, options.version);
         let result = self.shared.inner.get_with(id, options).await;
-        let answer = |secret: &Secret| (1, Secrets::from_iter([released(secret)]));
+        let answer = |secret: &Secret| (1, Secrets::from_iter([self.released(secret)]));
         self.record_read(Action::Get, id.application(), result, answer, Some(asked_for)).await
     }
 
@@ -279,8 +308,8 @@ impl SecretStore for AuditedStore {
 
     async fn history_with(&self, id: &SecretId, options: ListOptions) -> Result<Page<SecretInfo>> {
         let result = self.shared.inner.history_with(id, options).await;
-        let answer = |page: &Page<_>| (page.items.len(), Secrets::from_iter([named(id, None)]));
-        self.record_read(Action::History, id.application(), result, answer, Some(named(id, None))).await
+        let answer = |page: &Page<_>| (page.items.len(), Secrets::from_iter([self.named(id, None)]));
+        self.record_read(Action::History, id.application(), result, answer, Some(self.named(id, None))).await
     }
 
     /// One entry, or several, for each application that `ids` name.
@@ -291,12 +320,12 @@ impl SecretStore for AuditedStore {
         match &result {
             Ok(secrets) => {
                 for secret in secrets {
-                    applications.entry(secret.id().application()).or_default().push(released(secret));
+                    applications.entry(secret.id().application()).or_default().push(self.released(secret));
                 }
             }
             Err(_) => {
                 for id in ids {
-                    applications.entry(id.application()).or_default().push(named(id, asked_for));
+                    applications.entry(id.application()).or_default().push(self.named(id, asked_for));
                 }
             }
         }
@@ -311,7 +340,8 @@ impl SecretStore for AuditedStore {
 
     async fn get_all_with(&self, application: &ApplicationName, options: GetOptions) -> Result<Vec<Secret>> {
         let result = self.shared.inner.get_all_with(application, options).await;
-        let answer = |secrets: &Vec<Secret>| (secrets.len(), secrets.iter().map(released).collect());
+        let answer =
+            |secrets: &Vec<Secret>| (secrets.len(), secrets.iter().map(|secret| self.released(secret)).collect());
         self.record_read(Action::GetAll, application, result, answer, None).await
     }
 }

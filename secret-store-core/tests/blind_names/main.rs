@@ -5,4 +5,3 @@ mod blindness;
 mod moving;
 mod obligations;
 mod support;
-mod vectors;

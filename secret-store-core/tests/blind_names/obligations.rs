@@ -28,8 +28,8 @@ fn persistence_obligations() {
         let report = block_on(persistence::run(|| async {
             let memory = Arc::new(MemoryPersistence::new());
             let again = Arc::clone(&memory);
-            let instance = persistence::Instance::from(BlindNames::new(memory, blinding()));
-            Ok(instance.with_reopen(move || std::future::ready(Ok(BlindNames::new(again.clone(), blinding())))))
+            let instance = persistence::Instance::from(BlindNames::unchecked(memory, blinding()));
+            Ok(instance.with_reopen(move || std::future::ready(Ok(BlindNames::unchecked(again.clone(), blinding())))))
         }));
         complete(stage, &report);
     }
@@ -46,12 +46,12 @@ fn complete(stage: &str, report: &Report) {
 fn limits_leave_room_for_what_is_added() {
     let inner = Limits::DEFAULT.with_record_bytes(64 * 1024).with_writes_per_commit(20).with_batch(9);
     let memory = || Arc::new(MemoryPersistence::new().with_limits(inner));
-    let one = BlindNames::new(memory(), STAGES[0].1()).limits();
+    let one = BlindNames::unchecked(memory(), STAGES[0].1()).limits();
     assert_eq!((one.record_bytes, one.writes_per_commit, one.batch), (59 * 1024, 20, 9));
-    let two = BlindNames::new(memory(), STAGES[2].1()).limits();
+    let two = BlindNames::unchecked(memory(), STAGES[2].1()).limits();
     assert_eq!((two.record_bytes, two.writes_per_commit, two.batch), (59 * 1024, 10, 4));
     // The largest record, with the longest names that a store writes, and as many attributes as there are.
-    let names = BlindNames::new(memory(), STAGES[0].1());
+    let names = BlindNames::unchecked(memory(), STAGES[0].1());
     let partition = format!("~h~{}", "p".repeat(255));
     let sort = format!("{}\u{1f}{:020}", "n".repeat(900), 7);
     let mut record: Record = (0..63).map(|n| (format!("{n:02}"), Value::from(u64::MAX))).collect();
@@ -69,7 +69,7 @@ fn store_obligations() {
             let keys: Arc<dyn KeyProvider> = Arc::new(BlindedKeys::new(Arc::new(keys), blinding()));
             let memory = Arc::new(MemoryPersistence::new());
             let build = move || {
-                let records = BlindNames::new(memory.clone(), blinding());
+                let records = BlindNames::unchecked(memory.clone(), blinding());
                 let builder = EnvelopeStore::builder(keys.clone(), Arc::new(records));
                 builder.store_id("conformance").master_key("first").build()
             };
@@ -86,16 +86,17 @@ fn store_obligations_over_a_hostile_database() {
     let main = MasterKeyId::new("first").expect("valid");
     let keys = MemoryKeyProvider::new().with_generated(&main).expect("random");
     let keys: Arc<dyn KeyProvider> = Arc::new(BlindedKeys::new(Arc::new(keys), STAGES[0].1()));
-    let builder = move |records| EnvelopeStore::builder(keys.clone(), records).store_id("conformance").master_key("first");
+    let builder =
+        move |records| EnvelopeStore::builder(keys.clone(), records).store_id("conformance").master_key("first");
     let (above, beneath) = (builder.clone(), builder);
     let report = block_on(store::run_hostile(
-        || async { Ok(BlindNames::new(Arc::new(MemoryPersistence::new()), STAGES[0].1())) },
+        || async { Ok(BlindNames::unchecked(Arc::new(MemoryPersistence::new()), STAGES[0].1())) },
         move |records| std::future::ready(above(records).build()),
     ));
     complete("above", &report);
     let report = block_on(store::run_hostile(
         || async { Ok(MemoryPersistence::new()) },
-        move |records| std::future::ready(beneath(Arc::new(BlindNames::new(records, STAGES[0].1()))).build()),
+        move |records| std::future::ready(beneath(Arc::new(BlindNames::unchecked(records, STAGES[0].1()))).build()),
     ));
     complete("beneath", &report);
 }
@@ -106,9 +107,13 @@ fn key_provider_obligations() {
         let report = block_on(key_provider::run(|| async {
             let ids = [MasterKeyId::new("first")?, MasterKeyId::new("second")?];
             let keys = MemoryKeyProvider::new().with_generated(&ids[0])?.with_generated(&ids[1])?;
-            Ok(key_provider::Instance::new(BlindedKeys::new(Arc::new(keys), blinding()), ids))
+            let instance = key_provider::Instance::new(BlindedKeys::new(Arc::new(keys), blinding()), ids);
+            Ok(instance.without_legacy("format 0 has no names to blind"))
         }));
-        complete(stage, &report);
+        report.assert_passed();
+        let is_legacy =
+            |name: &str| name.starts_with("legacy::") || name == "moving::a_short_legacy_key_does_not_become_modern";
+        assert!(report.skipped().all(is_legacy) && report.passed().count() > 30, "{stage}: {report}");
     }
 }
 
@@ -146,15 +151,25 @@ fn format_0_is_refused_with_the_fix() {
 /// What the library's own partitions do not hold is refused: in clear it could tell a name, hashed it would be missing from ranges.
 #[test]
 fn unknown_records_of_the_librarys_partitions_are_refused() {
-    let names = BlindNames::new(Arc::new(MemoryPersistence::new()), STAGES[0].1());
+    let names = BlindNames::unchecked(Arc::new(MemoryPersistence::new()), STAGES[0].1());
     for (partition, taken, refused) in [
-        ("~h~App", &["a", "a\u{1f}", "a\u{1f}00000000000000000001"][..], &["a\u{1f}1", "a\u{1f}b\u{1f}", "a\u{1f}x"][..]),
+        (
+            "~h~App",
+            &["a", "a\u{1f}", "a\u{1f}00000000000000000001"][..],
+            &["a\u{1f}1", "a\u{1f}b\u{1f}", "a\u{1f}x"][..],
+        ),
         ("~k~acme", &["v0000000001", "ACTIVE", "APP#App", "APP#"], &["v1", "v000000000x", "ACTIVE ", "Secret", ""]),
-        ("~s~App", &["SETTINGS", "JOB"], &["", "settings", "MainDb", "JOB\u{1f}App"]),
+        // Any other text is hashed: nothing is asked for as a range here.
+        ("~s~App", &["", "JOB", "JOB\u{1f}App", "SETTINGS", "settings"], &[]),
         (
             "~a7~App",
             &["2026-01-02T03:04:05.678Z\u{1f}0123456789abcdef0123456789abcdef\u{1f}00000000000000000001"],
-            &["", "MainDb", "2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05.678Z\u{1f}MainDb\u{1f}00000000000000000001"],
+            &[
+                "",
+                "MainDb",
+                "2026-01-02T03:04:05.678Z",
+                "2026-01-02T03:04:05.678Z\u{1f}MainDb\u{1f}00000000000000000001",
+            ],
         ),
         // Nothing of the library's own: any text is hashed.
         ("~a~App", &["", "x"], &[]),

@@ -61,7 +61,7 @@ impl World {
     }
 
     pub(crate) fn process(&self, blinding: Blinding) -> Process {
-        let names = Arc::new(BlindNames::new(self.records.clone(), blinding.clone()));
+        let names = Arc::new(BlindNames::unchecked(self.records.clone(), blinding.clone()));
         let keys = Arc::new(BlindedKeys::new(self.keys.clone(), blinding));
         let store = store_over(keys.clone(), names.clone());
         Process { names, keys, store }
