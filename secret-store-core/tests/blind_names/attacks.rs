@@ -183,8 +183,7 @@ fn no_exchange_of_records_gives_a_value() {
 #[test]
 fn a_wrap_opens_under_its_own_names_and_key_alone() {
     let world = World::new();
-    let blinding = Blinding::new(&key(1));
-    let keys = BlindedKeys::new(world.keys.clone(), blinding.clone());
+    let keys = BlindedKeys::new(world.keys.clone(), Blinding::new(&key(1)));
     let context = |store: &StoreId, name: &str, version| {
         EncryptionContext::document_key(store, &id(name), SecretVersion::new(version).expect("not zero"))
     };
@@ -268,9 +267,8 @@ fn a_forged_mark_denies() {
 fn one_key_wins() {
     let memory = Arc::new(MemoryPersistence::new());
     let racing = Arc::new(Racing::new(memory.clone()));
-    let rival = memory.clone();
     racing.before_commit(async move {
-        BlindNames::open(rival, Blinding::new(&key(2))).await.expect("the first");
+        BlindNames::open(memory, Blinding::new(&key(2))).await.expect("the first");
     });
     let lost = block_on(BlindNames::open(racing, Blinding::new(&key(1)))).expect_err("the second");
     assert_eq!(lost.kind(), ErrorKind::KeyNotAllowed);

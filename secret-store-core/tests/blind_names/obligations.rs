@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::executor::block_on;
-use secret_store_conformance::{Report, key_provider, persistence, store};
+use secret_store_conformance::{Report, key_provider, persistence, rotation, store};
 use secret_store_core::{
     ApplicationConfig, BlindNames, BlindedKeys, Blinding, EnvelopeStore, ErrorKind, KeyProvider, Legacy, Limits,
     MasterKeyId, Persistence, Precondition, Record, RecordKey, Result, SecretStoreExt, Value, Write,
@@ -117,6 +117,25 @@ fn key_provider_obligations() {
     }
 }
 
+/// Keys change over blind names as over anything else, and while a blinding key is replaced.
+#[test]
+fn rotation_obligations() {
+    for (stage, blinding) in STAGES {
+        let report = block_on(rotation::run(|| async {
+            let [old, new] = [MasterKeyId::new("old")?, MasterKeyId::new("new")?];
+            let keys = Arc::new(MemoryKeyProvider::new().with_generated(&old)?.with_generated(&new)?);
+            let records = BlindNames::unchecked(Arc::new(MemoryPersistence::new()), blinding());
+            let blind: Arc<dyn KeyProvider> = Arc::new(BlindedKeys::new(keys.clone(), blinding()));
+            let instance = rotation::Instance::new(records, blind.clone(), [old.clone(), new], blind);
+            Ok(instance.with_taking_away(move || {
+                keys.remove(&old);
+                std::future::ready(Ok(()))
+            }))
+        }));
+        complete(stage, &report);
+    }
+}
+
 #[test]
 fn format_0_is_refused_with_the_fix() {
     let world = World::new();
@@ -135,7 +154,7 @@ fn format_0_is_refused_with_the_fix() {
     let blind = store(process.keys.clone(), process.names.clone());
     refused(block_on(blind.put(&id("Db"), "v".into())).map(drop), "a put in format 0");
     // Also where the key provider would take it, nothing reaches the database.
-    let half = store(world.keys.clone(), process.names.clone());
+    let half = store(world.keys.clone(), process.names);
     refused(block_on(half.put(&id("Db"), "v".into())).map(drop), "a record in format 0");
     assert!(world.dump().is_empty());
     // And what stands there in clear is not read through blind names.

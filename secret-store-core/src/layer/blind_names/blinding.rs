@@ -34,6 +34,7 @@ struct Inner {
 }
 
 /// How names are written in one generation of records.
+#[expect(clippy::large_enum_variant, reason = "a handful of them, each in an `Arc`")]
 #[derive(Debug)]
 pub(super) enum Scheme {
     /// As they are: before blind names were introduced.
