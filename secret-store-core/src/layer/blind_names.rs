@@ -3,6 +3,8 @@
 mod address;
 mod blinding;
 mod commit;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod key;
 mod keys;
 mod listing;

@@ -10,3 +10,4 @@ mod obligations;
 mod recorded;
 mod support;
 mod together;
+mod vectors;

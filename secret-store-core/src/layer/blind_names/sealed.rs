@@ -122,7 +122,7 @@ fn aad(key: &Keyed, blind: &RecordKey) -> impl std::ops::Deref<Target = [u8]> {
 }
 
 /// Two parts, each padded: the address and all text, then everything else.
-fn encode(address: &RecordKey, record: &Record) -> Vec<u8> {
+pub(super) fn encode(address: &RecordKey, record: &Record) -> Vec<u8> {
     let (mut text, mut other) = (Record::with_capacity(record.len()), Record::with_capacity(record.len()));
     for (name, value) in record.iter() {
         let part = if matches!(value, Value::Text(_)) { &mut text } else { &mut other };
@@ -176,3 +176,6 @@ fn joined(text: &Record, other: &Record) -> Record {
     let attributes = text.iter().chain(other.iter());
     attributes.map(|(name, value)| (Cow::<'static, str>::Owned(name.to_owned()), value.clone())).collect()
 }
+
+#[cfg(test)]
+mod tests;
