@@ -180,6 +180,31 @@ fn no_exchange_of_records_gives_a_value() {
     }
 }
 
+/// Whoever has the blinding key as well can seal what they like, and has no value taken for another's all the same.
+#[test]
+fn who_has_the_blinding_key_moves_no_value() {
+    let world = World::new();
+    let process = world.process(Blinding::new(&key(1)));
+    let names = ["a", "b"];
+    for name in names {
+        block_on(process.store.put(&id(name), name.into())).expect("stored");
+    }
+    let address = |name: &str| RecordKey::new(APPLICATION, name);
+    let record = |name: &str| load(&*process.names, &address(name)).expect("there").record;
+    let (a, b) = (record("a"), record("b"));
+    let renamed = (*b).clone().with("SecretName", Value::from("a"));
+    let mixed = (*a)
+        .clone()
+        .with("ProtectedSecretValue", Value::Bytes(b.bytes("ProtectedSecretValue").cloned().expect("bytes")));
+    for (what, forged) in [("another's", (*b).clone()), ("renamed", renamed), ("another's value", mixed)] {
+        put(&*process.names, address("a"), forged);
+        let refused = block_on(process.store.get(&id("a"))).expect_err(what);
+        assert_eq!(refused.kind(), ErrorKind::Integrity, "{what}");
+    }
+    put(&*process.names, address("a"), a);
+    assert_eq!(block_on(process.store.get(&id("a"))).expect("its own").expose_secret(), b"a");
+}
+
 #[test]
 fn a_wrap_opens_under_its_own_names_and_key_alone() {
     let world = World::new();

@@ -15,10 +15,11 @@ use super::support::{World, application, id, key, put};
 type Make = fn() -> Blinding;
 
 /// Before, in the midst of and after a change of keys, and on the way from clear names.
-const STAGES: [(&str, Make); 4] = [
+const STAGES: [(&str, Make); 5] = [
     ("one key", || Blinding::new(&key(1))),
     ("a next key", || Blinding::new(&key(1)).with_next(&key(2)).expect("another")),
     ("a previous key", || Blinding::new(&key(2)).with_previous(&key(1)).expect("another")),
+    ("clear names, and a next key", || Blinding::in_clear_with_next(&key(1))),
     ("from clear names", || Blinding::new(&key(1)).with_previous_in_clear().expect("once")),
 ];
 

@@ -21,6 +21,9 @@ const FOREIGN: &str = "~foreign.";
 ///    [`with_previous`](Self::with_previous): it reads under both and writes under the new one;
 /// 3. then a [`BlindMover`](crate::BlindMover) moves what is left;
 /// 4. and when nothing is left, the old key is no longer given.
+///
+/// A store whose names are in clear comes to blind names in the same way: first every process has the key with
+/// [`in_clear_with_next`](Self::in_clear_with_next), then with [`with_previous_in_clear`](Self::with_previous_in_clear).
 #[derive(Clone)]
 pub struct Blinding {
     inner: Arc<Inner>,
@@ -64,6 +67,13 @@ impl Blinding {
         Self { inner: Arc::new(Inner { generations: vec![writing], writing: 0 }) }
     }
 
+    /// Writes names in clear, and also reads what others already write under a key: the first step from a store without blind names.
+    #[must_use]
+    pub fn in_clear_with_next(key: &BlindingKey) -> Self {
+        let generations = vec![Arc::new(Scheme::Clear), Arc::new(Scheme::Keyed(Keyed::new(key)))];
+        Self { inner: Arc::new(Inner { generations, writing: 0 }) }
+    }
+
     /// Also reads what was written under an older key. Each further call names one older still.
     ///
     /// # Errors
@@ -104,20 +114,26 @@ impl Blinding {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// The key that is written under.
+    /// The key that is written under, or will be.
     #[must_use]
     pub fn key_id(&self) -> BlindingKeyId {
         self.keyed().id()
     }
 
     fn keyed(&self) -> &Keyed {
-        match self.scheme(self.writing()) {
-            Scheme::Keyed(key) => key,
-            Scheme::Clear => unreachable!("what is written under is a key from the beginning"),
-        }
+        let keys = self.inner.generations[self.inner.writing..].iter().filter_map(|scheme| match &**scheme {
+            Scheme::Keyed(key) => Some(key),
+            Scheme::Clear => None,
+        });
+        keys.into_iter().next().expect("what is written under is a key, or is followed by one")
     }
 
-    /// A name as the database, the key provider, logs and metrics have it: 64 hexadecimal digits.
+    /// Whether names are still written in clear.
+    pub(super) fn is_in_clear(&self) -> bool {
+        matches!(self.scheme(self.writing()), Scheme::Clear)
+    }
+
+    /// A name as the database, the key provider, logs and metrics have it under [the key](Self::key_id): 64 hexadecimal digits.
     #[must_use]
     pub fn display<'a>(&self, name: impl Into<BlindName<'a>>) -> String {
         let key = self.keyed();

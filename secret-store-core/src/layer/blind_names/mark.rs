@@ -23,6 +23,7 @@ impl BlindNames {
         loop {
             let found = self.inner.load(&place(), Consistency::Strong).await?;
             let precondition = match &found {
+                None if blinding.is_in_clear() => return Ok(()),
                 None => Precondition::Absent,
                 Some(stored) => {
                     let id = stored.record.text(KEY_ID).ok_or_else(Error::integrity)?;
