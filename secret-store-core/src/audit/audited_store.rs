@@ -78,10 +78,12 @@ impl AuditedStoreBuilder {
         self
     }
 
-    /// Names applications and secrets as the database has them under [`BlindNames`](crate::BlindNames), 64 hexadecimal digits each, for
-    /// sinks that show entries to others. Reading and filtering go by these names then ([`Blinding::display`]). Where a
-    /// [`PersistenceSink`](super::PersistenceSink) writes through `BlindNames`, its records are sealed and need none of this.
-    pub fn blinding(mut self, blinding: Blinding) -> Self {
+    /// Entries have names of applications and secrets as [`Blinding::display`] shows them, for a log in lines or traces, whose readers may not
+    /// know them: filter and read by [`Blinding::application`] and [`Blinding::secret`]. While a blinding key is replaced, entries have the
+    /// names under the key that is written under.
+    ///
+    /// Entries that are kept beneath [`BlindNames`](crate::BlindNames) need it not: they are sealed there.
+    pub fn blind_names(mut self, blinding: Blinding) -> Self {
         self.naming.blinding = Some(blinding);
         self
     }

@@ -1,7 +1,7 @@
 //! How entries name applications and secrets.
 
 use super::entry::AuditedSecret;
-use crate::id::{ApplicationName, SecretId, SecretName, SecretVersion};
+use crate::id::{ApplicationName, SecretId, SecretVersion};
 use crate::layer::blind_names::Blinding;
 use crate::secret::Secret;
 
@@ -14,14 +14,14 @@ pub(super) struct Naming {
 impl Naming {
     pub(super) fn application(&self, application: &ApplicationName) -> ApplicationName {
         match &self.blinding {
-            Some(blinding) => ApplicationName::new(blinding.display(application)).expect("digits are a name"),
+            Some(blinding) => blinding.application(application),
             None => application.clone(),
         }
     }
 
     pub(super) fn secret(&self, id: &SecretId, version: Option<SecretVersion>) -> AuditedSecret {
         let name = match &self.blinding {
-            Some(blinding) => SecretName::new(blinding.display(id)).expect("digits are a name"),
+            Some(blinding) => blinding.secret(id).name().clone(),
             None => id.name().clone(),
         };
         AuditedSecret { name, version }
