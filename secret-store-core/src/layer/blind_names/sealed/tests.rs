@@ -24,7 +24,7 @@ fn what_is_sealed_is_frozen() {
             (Record::from_bytes(&bytes(&frozen["record"])).expect("parses"), bytes(&frozen["sealed"]));
         assert_eq!(hex::encode(encode(&address, &record)), text("content"));
         let random: [u8; SALT_BYTES + NONCE_BYTES] = sealed[SALT_AT..BODY_AT].try_into().expect("as many");
-        assert_eq!(hex::encode(&*key.record_key(&random[..SALT_BYTES])), text("record_key"));
+        assert_eq!(hex::encode(*key.record_key(&random[..SALT_BYTES])), text("record_key"));
         let again = seal_with(&key, &random, &address, &place, &record).expect("seals");
         assert_eq!(hex::encode(again.bytes(SEALED).expect("sealed")), hex::encode(sealed));
     }
