@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{IMPLEMENTATIONS, Outcome, bench, json, root};
 
-/// What a count may grow by. Repeated runs on one machine count the same; another C library or processor differs a little.
-const TOLERANCE: f64 = 0.05;
+/// What a count may grow by, in percent. Repeated runs on one machine count the same; another C library or processor differs a little.
+const TOLERANCE: u64 = 5;
 
 const OPERATIONS: [&str; 6] = ["open", "seal", "get", "cached_get", "protect", "put"];
 const RENEW: &str = "cargo run -p secret-store-benches -- --renew-instructions";
@@ -120,14 +120,15 @@ fn compare(kept: &Counts, counted: &Counts) -> Report {
                     "nothing to compare with".to_owned()
                 }
                 Some(before) => {
-                    let change = *now as f64 / *before as f64 - 1.0;
-                    report.regressions |= change > TOLERANCE;
-                    let word = match change {
-                        change if change > TOLERANCE => ": TOO MANY",
-                        change if change < -TOLERANCE => ": fewer, renew the file",
-                        _ => "",
+                    let grown = now * 100 > before * (100 + TOLERANCE);
+                    report.regressions |= grown;
+                    let word = match now * 100 < before * (100 - TOLERANCE) {
+                        _ if grown => ": TOO MANY",
+                        true => ": fewer, renew the file",
+                        false => "",
                     };
-                    format!("{before} before, {:+.1} %{word}", change * 100.0)
+                    let change = (*now as f64 / *before as f64 - 1.0) * 100.0;
+                    format!("{before} before, {change:+.1} %{word}")
                 }
             };
             report.lines += &format!("{implementation} {operation}: {now} instructions, {verdict}\n");
