@@ -33,6 +33,11 @@ fn cipher(bytes: usize) -> Vec<Contender> {
             opening.open(NONCE, &aad, black_box(&sealed), &tag, black_box(&mut opened))
         }),
         Contender::new("bare seal", move || sealing.seal(NONCE, &seal_aad, black_box(&mut buffer))),
+        Contender::new("random draw", || {
+            let mut drawn = [0_u8; 56];
+            getrandom::fill(&mut drawn).expect("random bytes");
+            drawn
+        }),
         Contender::new("floor of a write", move || floor(&master, &floor_aad, black_box(&mut written))),
     ]
 }

@@ -14,9 +14,9 @@ const AIM: f64 = 64.0;
 const ALLOCATIONS: &str = "
 ## Allocations
 
-Counted, for values of 1 KiB over the memory backend, whose own are counted too; of an operation on a hundred secrets, the share of one. Bounds
-stand in `benches/src/operations.rs` and are asserted by `benches/tests/costs.rs`, which bounds random draws and round trips too. A read
-through a trait object is a boxed future at least.
+Counted, for values of 1 KiB over the memory backend, whose own are counted too; of an operation on a hundred secrets, the share of
+one. Bounds stand in `benches/src/operations.rs` and are asserted by `benches/tests/costs.rs`, which bounds random draws and round trips
+too. A read through a trait object is a boxed future at least.
 ";
 
 pub(crate) fn section(target: &Path, page: &mut String) -> Outcome<()> {
@@ -55,9 +55,9 @@ fn memory(all: &[(&str, Value)], page: &mut String) -> Outcome<()> {
         "
 ## Memory of cached entries
 
-Bytes an entry, with {ENTRIES} of them, values of {VALUE_BYTES} bytes and names of 41 bytes together: what is asked of the allocator, in how many pieces, and
-by how much the process grows, which counts what the C library of aws-lc allocates too. {ENTRIES} clear secrets are to take {AIM} MiB at most,
-asserted by `benches/tests/memory.rs`.
+Bytes an entry, with {ENTRIES} of them, values of {VALUE_BYTES} bytes and names of 41 bytes together: what is asked of the allocator, in
+how many pieces, and by how much the process grows, which counts what the C library of aws-lc allocates too. {ENTRIES} clear secrets are
+to take {AIM} MiB at most, asserted by `benches/tests/memory.rs`.
 
 | | implementation | bytes | allocations | process grows | all of them |
 |---|---|---|---|---|---|"

@@ -23,7 +23,8 @@ const IMPLEMENTATIONS: [(&str, &str); 2] = [("aws-lc", "aws-lc"), ("rustcrypto",
 const INTRODUCTION: &str = "# Performance
 
 Written by `cargo run --release -p secret-store-benches`, which measures both implementations of AES-256-GCM. Times are medians in
-nanoseconds; behind each, the ratio to what it is compared with in the same run. What misses its aim is bold.
+nanoseconds; behind each, the ratio to what it is compared with in the same run. What misses its aim is bold. glibc is told to keep freed
+memory, as it does by itself in a process whose heap is in use.
 ";
 
 fn main() -> Outcome<()> {
