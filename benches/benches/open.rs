@@ -1,4 +1,4 @@
-//! Reads: the bare cipher, the envelope, `unprotect`, `get`, each with the key ready.
+//! Reads: the bare cipher, the envelope, `unprotect`, `get`, each with the key ready; and from the cache of clear secrets.
 #![allow(missing_docs, reason = "criterion's macros")]
 
 use std::hint::black_box;
@@ -7,8 +7,8 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use secret_store_benches::bare::{Bare, NONCE_BYTES};
 use secret_store_benches::{
-    IMPLEMENTATION, SIZES, first_version, memory_keys, memory_records, now, secret_id, store, store_id, value,
-    warm_store,
+    IMPLEMENTATION, SIZES, cached_store, first_version, memory_keys, memory_records, now, secret_id, store, store_id,
+    value, warm_store,
 };
 use secret_store_core::bench::ReadyEnvelope;
 use secret_store_core::{ProtectOptions, SecretStoreExt, SecretValue};
@@ -42,6 +42,10 @@ fn open(criterion: &mut Criterion) {
         let (_, warm) = warm_store(bytes);
         group.bench_function(BenchmarkId::new("get", bytes), |bencher| {
             bencher.iter(|| now(warm.get(black_box(&id))).expect("stored"));
+        });
+        let cached = cached_store(bytes);
+        group.bench_function(BenchmarkId::new("cached get", bytes), |bencher| {
+            bencher.iter(|| now(cached.get(black_box(&id))).expect("stored"));
         });
     }
     group.finish();

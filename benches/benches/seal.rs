@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
-use secret_store_benches::bare::{Bare, NONCE_BYTES};
+use secret_store_benches::bare::{Bare, NONCE_BYTES, floor};
 use secret_store_benches::{
     IMPLEMENTATION, SIZES, first_version, memory_keys, memory_records, now, secret_id, store, store_id, value,
 };
@@ -14,16 +14,6 @@ use secret_store_core::{HistoryRetention, ProtectOptions, SecretStoreExt, Secret
 
 const KEY: [u8; 32] = [7; 32];
 const NONCE: [u8; NONCE_BYTES] = [9; NONCE_BYTES];
-
-/// What no local write can do without: one draw of the document key and both nonces, the wrap, the key schedule, the value.
-fn floor(master: &Bare, aad: &[u8], buffer: &mut [u8]) -> ([u8; 16], [u8; 16]) {
-    let mut drawn = [0; 32 + 2 * NONCE_BYTES];
-    getrandom::fill(&mut drawn).expect("random bytes");
-    let (key, _nonces) = drawn.split_first_chunk_mut::<32>().expect("longer than a key");
-    let cipher = Bare::new(key);
-    let wrap_tag = master.seal(NONCE, aad, key);
-    (wrap_tag, cipher.seal(NONCE, aad, buffer))
-}
 
 fn seal(criterion: &mut Criterion) {
     let id = secret_id();

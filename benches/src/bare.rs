@@ -9,6 +9,22 @@ pub const TAG_BYTES: usize = 16;
 /// The size of a nonce, in bytes.
 pub const NONCE_BYTES: usize = 12;
 
+/// What no local write can do without: one draw of the document key and both nonces, the wrap, the key schedule, the value.
+///
+/// # Panics
+///
+/// When the operating system gives no random bytes.
+pub fn floor(master: &Bare, aad: &[u8], buffer: &mut [u8]) -> [[u8; TAG_BYTES]; 2] {
+    let mut drawn = [0; 32 + 2 * NONCE_BYTES];
+    getrandom::fill(&mut drawn).expect("random bytes");
+    let (key, nonces) = drawn.split_first_chunk_mut::<32>().expect("longer than a key");
+    let (wrap_nonce, nonce) = nonces.split_first_chunk::<NONCE_BYTES>().expect("two nonces");
+    let nonce = nonce.try_into().expect("two nonces");
+    let cipher = Bare::new(key);
+    let wrap_tag = master.seal(*wrap_nonce, aad, key);
+    [wrap_tag, cipher.seal(nonce, aad, buffer)]
+}
+
 #[cfg(feature = "aws-lc")]
 type Cipher = aws_lc_rs::aead::LessSafeKey;
 #[cfg(not(feature = "aws-lc"))]

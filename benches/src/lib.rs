@@ -4,14 +4,18 @@
 //! `docs/performance.md`; `cargo bench -p secret-store-benches [--features aws-lc]` measures one.
 
 pub mod bare;
+pub mod footprint;
+pub mod operations;
 pub mod rotation;
+pub mod turns;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use secret_store_core::{
-    EnvelopeStore, KeyProvider, MasterKeyId, Persistence, Result, SecretId, SecretStore, SecretStoreExt, SecretValue,
-    SecretVersion, StoreId,
+    CacheOptions, CachedStore, EnvelopeStore, KeyProvider, MasterKeyId, Persistence, Result, SecretId, SecretStore,
+    SecretStoreExt, SecretValue, SecretVersion, StoreId,
 };
 use secret_store_memory::{MemoryKeyProvider, MemoryPersistence};
 
@@ -95,6 +99,26 @@ pub fn warm_store(bytes: usize) -> (EnvelopeStore, Arc<dyn SecretStore>) {
     now(store.put(&secret_id(), SecretValue::new(value(bytes)))).expect("stored");
     assert_eq!(now(store.get(&secret_id())).expect("read").expose_secret(), value(bytes));
     (store.clone(), Arc::new(store))
+}
+
+/// The same, and the value itself in the cache of clear secrets.
+///
+/// # Panics
+///
+/// When the value cannot be stored or read back.
+#[must_use]
+pub fn cached_store(bytes: usize) -> Arc<dyn SecretStore> {
+    let store = cached(warm_store(bytes).0);
+    assert_eq!(now(store.get(&secret_id())).expect("read").expose_secret(), value(bytes));
+    store
+}
+
+/// A store with a cache of clear secrets in front.
+#[must_use]
+pub fn cached(store: EnvelopeStore) -> Arc<dyn SecretStore> {
+    // Longer than any measurement: no question is asked meanwhile.
+    let options = CacheOptions::default().with_ttl(Duration::from_secs(24 * 60 * 60));
+    Arc::new(CachedStore::with_options(store, &options))
 }
 
 /// Runs a future of the memory backend, which never waits: no executor is measured.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
+use secret_store_benches::operations::operations;
 use secret_store_benches::{memory_keys, memory_records, now, secret_id, store, store_id, value};
 use secret_store_core::bench::os_draws;
 use secret_store_core::{
@@ -229,35 +230,13 @@ fn allocations(mut operation: impl FnMut()) -> u64 {
     (0..16).map(|_| allocation_counter::measure(&mut operation).count_total).max().expect("several runs")
 }
 
-/// The memory backend's own are counted too: it is what stands beneath.
 #[test]
 fn allocations_are_bounded() {
-    let store = store(memory_keys(), memory_records());
-    let id = secret_id();
-    now(store.put(&id, secret())).expect("stored");
-    let protected = now(store.protect(&id, secret(), ProtectOptions::default())).expect("protected");
-    let dynamic: Arc<dyn SecretStore> = Arc::new(store.clone());
-
-    // The secret, and one boxed future each of the store and the persistence. Its value takes up the buffer of the last one.
-    let get = allocations(|| drop(now(dynamic.get(&id)).expect("read")));
-    // The secret alone: it is no trait method.
-    let unprotect = allocations(|| drop(now(store.unprotect(&protected)).expect("opened")));
-    let protect =
-        allocations(|| drop(now(store.protect(&id, secret(), ProtectOptions::default())).expect("protected")));
-    let put = allocations(|| drop(now(dynamic.put(&id, secret())).expect("stored")));
-    // The boxed future alone: the secret is the cache's.
-    let cached: Arc<dyn SecretStore> = Arc::new(CachedStore::new(Arc::clone(&dynamic)));
-    let hit = allocations(|| drop(now(cached.get(&id)).expect("read")));
-    assert_eq!((get, unprotect, hit), (3, 1, 1), "protect {protect}, put {put}");
-    assert!(protect <= 11, "{protect}");
-    assert!(put <= 22, "{put}");
-
-    // A second wrap: what is parsed of it, and its place in the answer.
-    let (two, _) = store_with_two_wraps();
-    now(two.put(&id, secret())).expect("stored");
-    let two: Arc<dyn SecretStore> = Arc::new(two);
-    let with_two_wraps = allocations(|| drop(now(two.get(&id)).expect("read")));
-    assert!(with_two_wraps <= get + 6, "{with_two_wraps}");
+    for mut operation in operations() {
+        let counted = allocations(&mut operation.run);
+        assert!(counted > 0, "{}: nothing was counted", operation.name);
+        assert!(counted <= operation.most, "{}: {counted} allocations, at most {}", operation.name, operation.most);
+    }
 }
 
 /// Layers that trace, of which nobody wants to hear anything: not one allocation more, of the store nor of a hit in a cache.

@@ -177,7 +177,7 @@ impl EnvelopeStoreBuilder {
     }
 
     /// How many document keys are kept ready, and how long; 1,000 and 15 minutes by default. Zero of either is off: then each
-    /// read asks the key provider.
+    /// read asks the key provider. Each takes about a kilobyte.
     pub fn key_cache(mut self, capacity: usize, ttl: Duration) -> Self {
         self.cache = (capacity, ttl);
         self
