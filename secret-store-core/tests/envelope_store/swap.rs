@@ -237,7 +237,8 @@ fn formats_are_never_mixed() {
             Value::from([&one.bytes(VALUE).expect("bytes")[..6], zero.bytes(VALUE).expect("bytes")].concat()),
         ),
         zero.clone().with(VALUE, Value::from(&one.bytes(VALUE).expect("bytes")[6..])),
-        zero.clone().with(VALUE, Value::from(&one.bytes(VALUE).expect("bytes")[6..54])),
+        // Not whole blocks: of whole ones that are no ciphertext of its own, format 0 cannot tell one in 256 by the padding.
+        zero.clone().with(VALUE, Value::from(&one.bytes(VALUE).expect("bytes")[6..55])),
     ];
     let mut tried = 0;
     for mix in mixes.iter().flat_map(|mix| [mix.clone(), numbered(mix)]) {
