@@ -127,6 +127,14 @@ coded! {
         Unavailable = 15 "unavailable",
         /// [`ErrorKind::KeyDestroyed`].
         KeyDestroyed = 16 "key destroyed",
+        /// [`ErrorKind::NotSealed`].
+        NotSealed = 17 "not sealed",
+        /// [`ErrorKind::KeyRetired`].
+        KeyRetired = 18 "key retired",
+        /// [`ErrorKind::Expired`].
+        Expired = 19 "expired",
+        /// [`ErrorKind::Replayed`].
+        Replayed = 20 "replayed",
     }
 }
 
@@ -148,6 +156,10 @@ impl From<ErrorKind> for Outcome {
             ErrorKind::Unsupported => Self::Unsupported,
             ErrorKind::Throttled => Self::Throttled,
             ErrorKind::Unavailable => Self::Unavailable,
+            ErrorKind::NotSealed => Self::NotSealed,
+            ErrorKind::KeyRetired => Self::KeyRetired,
+            ErrorKind::Expired => Self::Expired,
+            ErrorKind::Replayed => Self::Replayed,
         }
     }
 }
