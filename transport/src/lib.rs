@@ -1,4 +1,17 @@
 //! Secrets in and out without plaintext crossing: for both ends, client and server. No network code: bytes and serde types go
 //! in and come out.
 
+pub mod key_record;
+mod random;
+mod recipient;
+mod suite;
+mod time;
 pub mod wire;
+
+pub use key_record::{
+    Authority, AuthorityKey, AuthorityPublicKey, Fingerprint, KeyClaims, KeyRecord, KeyRole, Trust, TrustedKey,
+};
+pub use recipient::{RecipientKeyPair, RecipientPublicKey};
+pub use suite::{KeyAlgorithm, KeySpec, Suite};
+pub use time::CLOCK_SKEW;
+pub use wire::Message;
