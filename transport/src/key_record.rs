@@ -37,7 +37,7 @@ use std::time::SystemTime;
 use secret_store_core::{Clock, Error, ErrorKind, Result};
 use sha2::{Digest, Sha256};
 
-use crate::time::CLOCK_SKEW;
+use crate::expiry::Expiry;
 use crate::wire::{Kind, Message, Reader, Writer, message};
 use authority::SIGNATURE_BYTES;
 
@@ -96,7 +96,7 @@ impl KeyRecord {
     ///
     /// [`Integrity`](ErrorKind::Integrity) where the pin differs or the signature does not verify,
     /// [`PermissionDenied`](ErrorKind::PermissionDenied) for the key of another role or subject,
-    /// [`Expired`](ErrorKind::Expired) before and after its time, give or take [`CLOCK_SKEW`].
+    /// [`Expired`](ErrorKind::Expired) before and after its time, give or take [`Expiry::SKEW`].
     pub fn verify(&self, trust: &Trust, role: KeyRole, subject: &str, clock: &dyn Clock) -> Result<TrustedKey> {
         let Parsed { claims, signature } = self.parsed();
         match trust {
@@ -174,7 +174,7 @@ impl TrustedKey {
     /// [`Expired`](ErrorKind::Expired), before its time too.
     pub fn check_time(&self, clock: &dyn Clock) -> Result<()> {
         let now = clock.now();
-        let with_skew = |time: SystemTime| time.checked_add(CLOCK_SKEW).unwrap_or(time);
+        let with_skew = |time: SystemTime| time.checked_add(Expiry::SKEW).unwrap_or(time);
         if with_skew(now) < self.claims.not_before() {
             return Err(Error::new(ErrorKind::Expired, "the key record is not valid yet: check the clock"));
         }

@@ -4,8 +4,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use secret_store_core::{Error, Result};
 
-/// How far the clocks of two machines may differ: 30 seconds.
-pub const CLOCK_SKEW: Duration = Duration::from_secs(30);
 
 /// A time as messages carry it.
 ///
