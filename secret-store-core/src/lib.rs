@@ -129,7 +129,7 @@ pub use persistence::{
 pub use record::{MAX_ATTRIBUTES, Record, Value};
 pub use secret::{Metadata, Secret, SecretInfo, SecretValue};
 pub use settings::ApplicationSettings;
-pub use store::{DeleteOptions, GetOptions, ListOptions, PutOptions, SecretStore, SecretStoreExt};
+pub use store::{DeleteOptions, GetOptions, HistoryDeletion, ListOptions, PutOptions, SecretStore, SecretStoreExt};
 pub use tenant::{TenantConfig, TenantKeyInfo, TenantKeyState, TenantKeyVersion, TenantKeys, TenantKeysBuilder};
 
 #[cfg(feature = "mock")]

@@ -53,7 +53,8 @@ macro_rules! coded {
 }
 
 coded! {
-    /// What was asked of the store: a method of [`SecretStore`](crate::SecretStore).
+    /// What was asked: a method of [`SecretStore`](crate::SecretStore), or what a service around a store did
+    /// ([`AuditRecorder`](super::AuditRecorder)).
     Action {
         /// `get_with`.
         Get = 1 "get",
@@ -69,6 +70,10 @@ coded! {
         Put = 6 "put",
         /// `delete_with`.
         Delete = 7 "delete",
+        /// A credential that its user's client encrypted was submitted.
+        Ingest = 8 "ingest",
+        /// Such a credential was opened and used.
+        Use = 9 "use",
     }
 }
 
@@ -76,7 +81,7 @@ impl Action {
     /// Whether it changes the store, and therefore leaves an intent and an outcome.
     #[must_use]
     pub fn is_mutation(self) -> bool {
-        matches!(self, Self::Put | Self::Delete)
+        matches!(self, Self::Put | Self::Delete | Self::Ingest)
     }
 }
 
