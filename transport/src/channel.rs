@@ -186,3 +186,6 @@ impl fmt::Debug for ChannelOptions {
         debug.field("idle", &self.idle).field("lifetime", &self.lifetime).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -85,7 +85,7 @@ impl fmt::Debug for ClientHandshake {
 #[derive(Debug)]
 pub struct ClientSession {
     session: Session,
-    next: AtomicU64,
+    pub(super) next: AtomicU64,
 }
 
 /// A request that waits for its response.
@@ -132,8 +132,13 @@ impl ClientSession {
         if lifetime > MAX_REQUEST_LIFETIME {
             return Err(Error::invalid_input("the lifetime of a request is longer than ten minutes: shorten it"));
         }
-        let keys = self.session.keys()?;
+        self.session.keys()?;
         let number = self.next_number()?;
+        self.seal_as(number, payload, lifetime)
+    }
+
+    pub(super) fn seal_as(&self, number: u64, payload: &[u8], lifetime: Duration) -> Result<(ChannelRequest, Pending)> {
+        let keys = self.session.keys()?;
         let expiry = Expiry::after(self.session.clock(), lifetime);
         let sealed = keys.requests.seal(&RequestParts::aad(&self.session.hash, number, expiry), payload)?;
         let request = ChannelRequest::new(&self.session.id, number, expiry, &sealed);
@@ -174,6 +179,12 @@ impl ClientSession {
         pending.answered = true;
         self.session.touch();
         Ok(payload)
+    }
+
+    /// What waits for the response to a request that was sealed elsewhere.
+    #[cfg(test)]
+    pub(super) fn pending(&self, request: &ChannelRequest, reply: &super::Reply) -> Pending {
+        Pending { id: reply.id(), request: request.hash(), expiry: reply.expiry(), answered: false }
     }
 
     /// Whether it is over: closed, used up, or past its idle or its whole lifetime.
