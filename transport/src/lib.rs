@@ -8,6 +8,8 @@ mod once;
 mod random;
 mod recipient;
 mod suite;
+#[cfg(feature = "thirdweb")]
+pub mod thirdweb;
 mod time;
 pub mod wire;
 

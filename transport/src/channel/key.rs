@@ -47,6 +47,11 @@ impl ServerPublicKey {
         &self.0
     }
 
+    /// The key of a private one: X25519 clamps it, so that it is never of low order, and writes it in its one form.
+    pub(crate) fn of(private: &StaticSecret) -> Self {
+        Self(PublicKey::from(private).to_bytes())
+    }
+
     pub(super) fn point(&self) -> PublicKey {
         PublicKey::from(self.0)
     }
@@ -115,7 +120,7 @@ impl ServerKeyPair {
 
     pub(super) fn from_private(bytes: &Zeroizing<[u8; POINT_BYTES]>) -> Self {
         let private = Box::new(StaticSecret::from(**bytes));
-        let public = ServerPublicKey(PublicKey::from(&*private).to_bytes());
+        let public = ServerPublicKey::of(&private);
         Self { private, public }
     }
 

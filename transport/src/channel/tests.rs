@@ -154,5 +154,5 @@ fn a_session_is_used_up_after_so_many_requests() {
 
     let (client, at_server) = Vectors::read().session();
     let beyond = client.seal_as(MAX_REQUESTS, b"one more", Duration::ZERO).expect("seals").0;
-    assert_eq!(at_server.open(&beyond).err().expect("no such number").kind(), ErrorKind::Integrity);
+    assert_eq!(at_server.open(&beyond).expect_err("no such number").kind(), ErrorKind::Integrity);
 }
