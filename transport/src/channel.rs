@@ -65,6 +65,8 @@
 //! cloned while it runs (a snapshot of a virtual machine), [mark](crate::Once::mark) the [id](Reply::id) of what must not happen twice.
 
 mod client;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod frozen;
 mod key;
 mod message;
 mod noise;

@@ -182,8 +182,8 @@ impl ClientSession {
     }
 
     /// What waits for the response to a request that was sealed elsewhere.
-    #[cfg(test)]
-    pub(super) fn pending(&self, request: &ChannelRequest, reply: &super::Reply) -> Pending {
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn pending(&self, request: &ChannelRequest, reply: &super::Reply) -> Pending {
         Pending { id: reply.id(), request: request.hash(), expiry: reply.expiry(), answered: false }
     }
 

@@ -159,3 +159,36 @@ fn sealed<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8]> {
     let sealed = reader.bytes(SEALED_BYTES)?;
     if sealed.len() < ContentKey::OVERHEAD_BYTES { Err(Error::integrity()) } else { Ok(sealed) }
 }
+
+/// What was read, written again: no message has a second form.
+#[cfg(any(test, feature = "fuzzing"))]
+mod again {
+    use super::{ChannelAnswer, ChannelHello, ChannelRequest, ChannelResponse};
+    use crate::wire::Message;
+
+    impl ChannelHello {
+        pub(crate) fn encoded_again(&self) -> Vec<u8> {
+            Self::new(self.noise().expect("was parsed")).as_bytes().to_vec()
+        }
+    }
+
+    impl ChannelAnswer {
+        pub(crate) fn encoded_again(&self) -> Vec<u8> {
+            Self::new(self.noise().expect("was parsed")).as_bytes().to_vec()
+        }
+    }
+
+    impl ChannelRequest {
+        pub(crate) fn encoded_again(&self) -> Vec<u8> {
+            let parts = self.parts().expect("was parsed");
+            Self::new(&parts.session, parts.number, parts.expiry, parts.sealed).as_bytes().to_vec()
+        }
+    }
+
+    impl ChannelResponse {
+        pub(crate) fn encoded_again(&self) -> Vec<u8> {
+            let parts = self.parts().expect("was parsed");
+            Self::new(&parts.session, parts.number, parts.sealed).as_bytes().to_vec()
+        }
+    }
+}

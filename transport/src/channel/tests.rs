@@ -1,37 +1,18 @@
 //! What needs fixed ephemeral keys: the frozen session of another implementation, and a process that was cloned.
 
 use std::sync::atomic::Ordering;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use async_trait::async_trait;
 use futures::executor::block_on;
 use secret_store_core::ApplicationName;
 use secret_store_memory::MemoryPersistence;
-use x25519_dalek::StaticSecret;
-use zeroize::Zeroizing;
 
+use super::frozen::{
+    CONTEXT, NOW_MILLIS, REQUEST, REQUEST_PAYLOAD, RESPONSE, RESPONSE_PAYLOAD, STORED_KEY, answered, context, key,
+    options, server, session, start,
+};
 use super::*;
 use crate::wire::Message;
 use crate::{Once, SingleUse};
-
-/// The clock of the frozen session, which stands still.
-#[derive(Debug)]
-struct Frozen(u64);
-
-#[async_trait]
-impl Clock for Frozen {
-    fn now(&self) -> SystemTime {
-        UNIX_EPOCH + self.monotonic()
-    }
-
-    fn monotonic(&self) -> Duration {
-        Duration::from_millis(self.0)
-    }
-
-    async fn sleep(&self, _duration: Duration) {
-        unreachable!("nothing here waits")
-    }
-}
 
 struct Vectors(serde_json::Value);
 
@@ -47,52 +28,33 @@ impl Vectors {
     fn bytes(&self, name: &str) -> Vec<u8> {
         hex::decode(self.text(name)).expect("hexadecimal")
     }
+}
 
-    fn key(&self, name: &str) -> [u8; 32] {
-        self.bytes(name).try_into().expect("32 bytes")
-    }
-
-    fn options(&self) -> ChannelOptions {
-        let now = self.0["now_millis"].as_u64().expect("a number");
-        ChannelOptions::default().with_clock(Arc::new(Frozen(now)))
-    }
-
-    fn server(&self) -> ChannelServer {
-        let pair = ServerKeyPair::from_private(&Zeroizing::new(self.key("server_private")));
-        let context = ChannelContext::new(self.text("context")).expect("short");
-        ChannelServer::new(pair, context).with_options(self.options())
-    }
-
-    fn start(&self, server: &ChannelServer) -> (ClientHandshake, ChannelHello) {
-        let ephemeral = Box::new(StaticSecret::from(self.key("client_ephemeral")));
-        let context = ChannelContext::new(self.text("context")).expect("short");
-        let key = ServerKey::trusted(*server.public_key());
-        ClientHandshake::start_by(ephemeral, &key, &context, self.options()).expect("starts")
-    }
-
-    fn accept(&self, server: &ChannelServer, hello: &ChannelHello) -> (ServerSession, ChannelAnswer) {
-        server.accept_by(&StaticSecret::from(self.key("server_ephemeral")), hello).expect("accepts")
-    }
-
-    fn session(&self) -> (ClientSession, ServerSession) {
-        let server = self.server();
-        let (handshake, hello) = self.start(&server);
-        let (at_server, answer) = self.accept(&server, &hello);
-        (handshake.finish(&answer).expect("finishes"), at_server)
-    }
+#[test]
+fn the_frozen_session_is_that_of_the_vectors() {
+    let vectors = Vectors::read();
+    let keys = ["server_private", "client_ephemeral", "server_ephemeral"];
+    assert_eq!(keys.map(|name| vectors.bytes(name)), [0, 1, 2].map(|which| key(which).to_vec()));
+    assert_eq!(
+        ["context", "stored_key", "request", "response"].map(|name| vectors.text(name)),
+        [CONTEXT, STORED_KEY, REQUEST, RESPONSE]
+    );
+    assert_eq!(vectors.text("request_payload").as_bytes(), REQUEST_PAYLOAD);
+    assert_eq!(vectors.text("response_payload").as_bytes(), RESPONSE_PAYLOAD);
+    assert_eq!(vectors.0["now_millis"], NOW_MILLIS);
 }
 
 #[test]
 fn the_frozen_agreement_is_made() {
     let vectors = Vectors::read();
-    let server = vectors.server();
+    let server = server();
     assert_eq!(hex::encode(server.public_key().as_bytes()), vectors.text("server_public"));
     let pair = ServerKeyPair::from_stored(&vectors.bytes("stored_key")).expect("parses");
     assert_eq!(pair.public_key(), server.public_key());
     assert_eq!(hex::encode(pair.to_stored().expose_secret()), vectors.text("stored_key"));
-    let (handshake, hello) = vectors.start(&server);
+    let (handshake, hello) = start(&server, &context());
     assert_eq!(hex::encode(hello.as_bytes()), vectors.text("hello"));
-    let (at_server, answer) = vectors.accept(&server, &hello);
+    let (at_server, answer) = answered(&server, &hello);
     assert_eq!(hex::encode(answer.as_bytes()), vectors.text("answer"));
     let client = handshake.finish(&answer).expect("finishes");
     for binding in [client.binding(), at_server.binding()] {
@@ -104,7 +66,7 @@ fn the_frozen_agreement_is_made() {
 #[test]
 fn the_frozen_messages_open() {
     let vectors = Vectors::read();
-    let (client, at_server) = vectors.session();
+    let (client, at_server) = session();
     let request = ChannelRequest::from_bytes(vectors.bytes("request")).expect("a request");
     let (payload, reply) = at_server.open(&request).expect("opens");
     assert_eq!(payload.text().expect("text"), vectors.text("request_payload"));
@@ -125,17 +87,16 @@ fn the_frozen_messages_open() {
 /// A virtual machine that was cloned while it ran: both copies have the session, and its window.
 #[test]
 fn of_two_clones_of_a_server_one_takes_a_request_that_is_marked() {
-    let vectors = Vectors::read();
-    let server = vectors.server();
-    let (handshake, hello) = vectors.start(&server);
-    let ((original, answer), (clone, _)) = (vectors.accept(&server, &hello), vectors.accept(&server, &hello));
+    let server = server();
+    let (handshake, hello) = start(&server, &context());
+    let ((original, answer), (clone, _)) = (answered(&server, &hello), answered(&server, &hello));
     let client = handshake.finish(&answer).expect("finishes");
     let (request, _) = client.seal(b"pay", Duration::from_secs(60)).expect("seals");
     let records = Arc::new(MemoryPersistence::new());
     let application = ApplicationName::new("vault").expect("valid");
     let taken = [&original, &clone].map(|session| {
         let (_, reply) = session.open(&request).expect("each window is its own");
-        let once = Once::new(records.clone()).with_clock(Arc::clone(&vectors.options().clock));
+        let once = Once::new(records.clone()).with_clock(Arc::clone(&options().clock));
         block_on(once.mark(&application, SingleUse::Channel, &reply.id().to_bytes(), reply.expiry()))
     });
     let [first, second] = taken;
@@ -145,14 +106,14 @@ fn of_two_clones_of_a_server_one_takes_a_request_that_is_marked() {
 
 #[test]
 fn a_session_is_used_up_after_so_many_requests() {
-    let (client, at_server) = Vectors::read().session();
+    let (client, at_server) = session();
     client.next.store(MAX_REQUESTS - 1, Ordering::Relaxed);
     let (last, _) = client.seal(b"the last one", Duration::ZERO).expect("seals");
     assert_eq!(client.seal(b"one more", Duration::ZERO).expect_err("used up").kind(), ErrorKind::Expired);
     assert!(client.is_over());
     at_server.open(&last).expect("opens");
 
-    let (client, at_server) = Vectors::read().session();
+    let (client, at_server) = session();
     let beyond = client.seal_as(MAX_REQUESTS, b"one more", Duration::ZERO).expect("seals").0;
     assert_eq!(at_server.open(&beyond).expect_err("no such number").kind(), ErrorKind::Integrity);
 }
