@@ -56,7 +56,7 @@
 //!
 //! Messages are not numbered into nonces, as Noise has it for connections: a cloned virtual machine would use a nonce twice. They are sealed by
 //! [`ContentKey`](secret_store_core::ContentKey) (AES-256-GCM, random nonces, committing) under the two keys of Noise's `Split`, with the handshake's
-//! hash, number, expiry and, in a response, the request's hash as associated data (sections 11.2 and 11.4 of Noise).
+//! hash, number, expiry and, in a response, the request's nonce and tag as associated data (sections 11.2 and 11.4 of Noise).
 //!
 //! # Several servers
 //!

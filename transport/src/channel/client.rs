@@ -7,7 +7,9 @@ use std::time::Duration;
 use secret_store_core::{Error, ErrorKind, Result, SecretValue};
 use x25519_dalek::StaticSecret;
 
-use super::message::{ChannelAnswer, ChannelHello, ChannelRequest, ChannelResponse, RequestParts, ResponseParts};
+use super::message::{
+    ChannelAnswer, ChannelHello, ChannelRequest, ChannelResponse, RequestParts, RequestSeal, ResponseParts,
+};
 use super::noise::Initiator;
 use super::session::{Moment, RequestId, Session, SessionId, check_payload};
 use super::{ChannelContext, ChannelOptions, MAX_REQUEST_LIFETIME, MAX_REQUESTS, ServerKey};
@@ -92,7 +94,7 @@ pub struct ClientSession {
 #[derive(Debug)]
 pub struct Pending {
     id: RequestId,
-    request: [u8; 32],
+    request: RequestSeal,
     expiry: Expiry,
     answered: bool,
 }
@@ -144,7 +146,7 @@ impl ClientSession {
         let request = ChannelRequest::new(&self.session.id, number, expiry, &sealed);
         self.session.touch();
         let id = RequestId { session: self.session.id, number };
-        let pending = Pending { id, request: request.hash(), expiry, answered: false };
+        let pending = Pending { id, request: request.seal()?, expiry, answered: false };
         Ok((request, pending))
     }
 
@@ -174,7 +176,7 @@ impl ClientSession {
         if pending.answered {
             return Err(Error::new(ErrorKind::Replayed, "this response was opened before"));
         }
-        let aad = ResponseParts::aad(&self.session.hash, id.number, &pending.request);
+        let aad = ResponseParts::aad(&self.session.hash, id.number, pending.expiry, &pending.request);
         let payload = keys.responses.open(&aad, parts.sealed)?;
         pending.answered = true;
         self.session.touch();
@@ -184,7 +186,12 @@ impl ClientSession {
     /// What waits for the response to a request that was sealed elsewhere.
     #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn pending(&self, request: &ChannelRequest, reply: &super::Reply) -> Pending {
-        Pending { id: reply.id(), request: request.hash(), expiry: reply.expiry(), answered: false }
+        Pending {
+            id: reply.id(),
+            request: request.seal().expect("was parsed"),
+            expiry: reply.expiry(),
+            answered: false,
+        }
     }
 
     /// Whether it is over: closed, used up, or past its idle or its whole lifetime.

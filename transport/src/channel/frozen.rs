@@ -27,8 +27,8 @@ pub(crate) const REQUEST: &str = concat!(
 );
 pub(crate) const RESPONSE: &str = concat!(
     "5358310903000000103d9af10d9dfaf74db0ec4b696c50035e000000080000000000000000000000430c0d0e0f101112",
-    "1314151617e9e36166356b0bef1ffc8561f9d1f6e693897d2cbfb6cb26875c64688ba1a8075e6a08119cbbd5f2e70685",
-    "0f0aebe2f3dc9c44c8a30514"
+    "1314151617e9e36166356b0bef1ffc8561f9d1f6e693897d2cbfb6cb26875c64688ba1a8075e6a08119cbbd56b2f4362",
+    "7ecddeec328a5c3b60f284fe"
 );
 
 /// Three times 32 bytes that count up from 1: the server's private key, the ephemeral keys of client and server.

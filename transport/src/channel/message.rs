@@ -1,7 +1,6 @@
 //! The four messages.
 
 use secret_store_core::{ContentKey, Error, Result};
-use sha2::{Digest, Sha256};
 
 use super::noise::MESSAGE_BYTES;
 use super::session::SessionId;
@@ -9,6 +8,8 @@ use super::{MAX_PAYLOAD_BYTES, SUITE, check_suite};
 use crate::expiry::Expiry;
 use crate::wire::{Kind, Message, Reader, Writer, message, transcript};
 
+const NONCE_BYTES: usize = 12;
+const TAG_BYTES: usize = 16;
 const AGREEMENT_BYTES: usize = 5 + 4 + MESSAGE_BYTES;
 const SEALED_BYTES: usize = MAX_PAYLOAD_BYTES + ContentKey::OVERHEAD_BYTES;
 const RESPONSE_OVERHEAD: usize = 5 + (4 + SessionId::BYTES) + (4 + 8) + 4;
@@ -117,8 +118,24 @@ impl ChannelRequest {
     }
 
     /// The request as its response is bound to it.
-    pub(super) fn hash(&self) -> [u8; 32] {
-        Sha256::digest(&self.0).into()
+    pub(super) fn seal(&self) -> Result<RequestSeal> {
+        RequestSeal::of(self.parts()?.sealed)
+    }
+}
+
+/// Nonce and tag of a request's payload: which request it is, also among those of one number that clones of a client may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RequestSeal([u8; NONCE_BYTES + TAG_BYTES]);
+
+impl RequestSeal {
+    fn of(sealed: &[u8]) -> Result<Self> {
+        let (Some(nonce), Some(tag)) = (sealed.first_chunk::<NONCE_BYTES>(), sealed.last_chunk::<TAG_BYTES>()) else {
+            return Err(Error::integrity());
+        };
+        let mut seal = [0; NONCE_BYTES + TAG_BYTES];
+        seal[..NONCE_BYTES].copy_from_slice(nonce);
+        seal[NONCE_BYTES..].copy_from_slice(tag);
+        Ok(Self(seal))
     }
 }
 
@@ -139,8 +156,9 @@ impl<'a> ResponseParts<'a> {
         Ok(Self { session, number, sealed })
     }
 
-    pub(super) fn aad(hash: &[u8; 32], number: u64, request: &[u8; 32]) -> Vec<u8> {
-        transcript(Kind::ChannelResponse, SUITE, "response", &[hash, &number.to_be_bytes(), request])
+    pub(super) fn aad(hash: &[u8; 32], number: u64, expiry: Expiry, request: &RequestSeal) -> Vec<u8> {
+        let fields: [&[u8]; 4] = [hash, &number.to_be_bytes(), &expiry.as_millis().to_be_bytes(), &request.0];
+        transcript(Kind::ChannelResponse, SUITE, "response", &fields)
     }
 }
 

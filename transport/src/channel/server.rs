@@ -6,7 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use secret_store_core::{Error, ErrorKind, Result, SecretValue};
 use x25519_dalek::StaticSecret;
 
-use super::message::{ChannelAnswer, ChannelHello, ChannelRequest, ChannelResponse, RequestParts, ResponseParts};
+use super::message::{
+    ChannelAnswer, ChannelHello, ChannelRequest, ChannelResponse, RequestParts, RequestSeal, ResponseParts,
+};
 use super::noise::Responder;
 use super::session::{Moment, RequestId, Session, SessionId, check_payload};
 use super::window::Window;
@@ -83,7 +85,7 @@ pub struct ServerSession {
 #[derive(Debug)]
 pub struct Reply {
     id: RequestId,
-    request: [u8; 32],
+    request: RequestSeal,
     expiry: Expiry,
 }
 
@@ -141,7 +143,7 @@ impl ServerSession {
         }
         self.session.touch();
         let id = RequestId { session: self.session.id, number: parts.number };
-        Ok((payload, Reply { id, request: request.hash(), expiry: parts.expiry }))
+        Ok((payload, Reply { id, request: request.seal()?, expiry: parts.expiry }))
     }
 
     /// Seals the response to a request, of at most [`MAX_PAYLOAD_BYTES`](super::MAX_PAYLOAD_BYTES).
@@ -157,7 +159,7 @@ impl ServerSession {
         if reply.id.session != self.session.id {
             return Err(Error::invalid_input("this request came over another session: answer it there"));
         }
-        let aad = ResponseParts::aad(&self.session.hash, reply.id.number, &reply.request);
+        let aad = ResponseParts::aad(&self.session.hash, reply.id.number, reply.expiry, &reply.request);
         let sealed = self.session.keys()?.responses.seal(&aad, payload)?;
         Ok(ChannelResponse::new(&self.session.id, reply.id.number, &sealed))
     }

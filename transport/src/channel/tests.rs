@@ -117,3 +117,20 @@ fn a_session_is_used_up_after_so_many_requests() {
     let beyond = client.seal_as(MAX_REQUESTS, b"one more", Duration::ZERO).expect("seals").0;
     assert_eq!(at_server.open(&beyond).expect_err("no such number").kind(), ErrorKind::Integrity);
 }
+
+/// Both copies of a client send a request of the same number: the response to one is none to the other.
+#[test]
+fn of_two_clones_of_a_client_one_gets_the_response() {
+    let server = server();
+    let ((original, hello), (clone, _)) = (start(&server, &context()), start(&server, &context()));
+    let (at_server, answer) = answered(&server, &hello);
+    let (original, clone) = (original.finish(&answer).expect("finishes"), clone.finish(&answer).expect("finishes"));
+    let lifetime = Duration::from_secs(60);
+    let (one, mut pending_one) = original.seal(b"get One", lifetime).expect("seals");
+    let (two, mut pending_two) = clone.seal(b"get Two", lifetime).expect("seals");
+    assert_eq!(pending_one.id(), pending_two.id());
+    let response = at_server.respond(at_server.open(&one).expect("opens").1, b"1").expect("responds");
+    assert_eq!(at_server.open(&two).expect_err("the same number").kind(), ErrorKind::Replayed);
+    assert_eq!(clone.open(&mut pending_two, &response).expect_err("another's").kind(), ErrorKind::Integrity);
+    assert_eq!(original.open(&mut pending_one, &response).expect("opens").expose_secret(), b"1");
+}
