@@ -184,3 +184,6 @@ impl TrustedKey {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,8 @@ mod once;
 mod random;
 mod recipient;
 mod suite;
+#[cfg(test)]
+mod testing;
 mod time;
 pub mod wire;
 

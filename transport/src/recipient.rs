@@ -246,3 +246,6 @@ impl fmt::Debug for RecipientKeyPair {
 
 /// A private key in its stored form.
 type PrivateBytes = Zeroizing<Vec<u8>>;
+
+#[cfg(test)]
+mod tests;

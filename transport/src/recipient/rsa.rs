@@ -93,7 +93,7 @@ impl PrivateKey {
     }
 }
 
-fn decrypt(key: &OaepPrivateDecryptingKey, ciphertext: &[u8], label: &[u8]) -> Result<PrivateBytes> {
+pub(super) fn decrypt(key: &OaepPrivateDecryptingKey, ciphertext: &[u8], label: &[u8]) -> Result<PrivateBytes> {
     let mut message = Zeroizing::new(vec![0; key.min_output_size()]);
     let decrypted = key.decrypt(&OAEP_SHA256_MGF1SHA256, ciphertext, &mut message, Some(label));
     let size = decrypted.map_err(|_| Error::integrity())?.len();
