@@ -4,8 +4,11 @@
 mod expiry;
 pub mod key_record;
 mod once;
+mod organisation_keys;
+mod place;
 mod random;
 mod recipient;
+pub mod sealed;
 mod suite;
 #[cfg(test)]
 mod testing;
@@ -17,6 +20,11 @@ pub use key_record::{
     Authority, AuthorityKey, AuthorityPublicKey, Fingerprint, KeyClaims, KeyRecord, KeyRole, Trust, TrustedKey,
 };
 pub use once::{Nonce, Once, SingleUse, Swept};
+pub use organisation_keys::{OrganisationKeyInfo, OrganisationKeys, OrganisationRecords};
+pub use place::{Environment, Place, Places, Target};
 pub use recipient::{RecipientKeyPair, RecipientPublicKey};
+#[cfg(feature = "rsa")]
+pub use sealed::BareOaepKey;
+pub use sealed::{Freshness, MAX_SECRET_BYTES, SealedIntake, SealedRequest, SealedSecret, SealingKey};
 pub use suite::{KeyAlgorithm, KeySpec, Suite};
 pub use wire::Message;

@@ -4,6 +4,9 @@ mod hpke;
 #[cfg(feature = "rsa")]
 mod rsa;
 
+#[cfg(feature = "rsa")]
+pub(crate) use rsa::BareKey;
+
 use std::fmt;
 
 use secret_store_core::{Error, Result, SecretValue};
