@@ -8,6 +8,7 @@ mod organisation_keys;
 mod place;
 mod random;
 mod recipient;
+pub mod retrieval;
 pub mod sealed;
 mod suite;
 #[cfg(test)]
@@ -23,6 +24,9 @@ pub use once::{Nonce, Once, SingleUse, Swept};
 pub use organisation_keys::{OrganisationKeyInfo, OrganisationKeys, OrganisationRecords};
 pub use place::{Environment, Place, Places, Target};
 pub use recipient::{RecipientKeyPair, RecipientPublicKey};
+pub use retrieval::{
+    AnswerKey, Bundle, MAX_BUNDLE_BYTES, MAX_NAMES, PendingRetrieval, Retrieval, RetrievalRequest, RetrievedSecret,
+};
 #[cfg(feature = "rsa")]
 pub use sealed::BareOaepKey;
 pub use sealed::{Freshness, MAX_SECRET_BYTES, SealedIntake, SealedRequest, SealedSecret, SealingKey};

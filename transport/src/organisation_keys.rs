@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use ed25519_dalek::SigningKey;
 use secret_store_core::{
     ApplicationName, Clock, Consistency, Error, ErrorKind, GetOptions, Precondition, PutOptions, Result, Secret,
     SecretId, SecretName, SecretStore, SystemClock, TenantId,
@@ -58,11 +59,6 @@ pub struct OrganisationRecords {
     pub sealing: KeyRecord,
     /// The key that answers are verified with.
     pub answers: KeyRecord,
-}
-
-/// What a server needs of one version, in clear. Wiped on drop.
-pub(crate) struct OpenKeys {
-    pub(crate) pair: RecipientKeyPair,
 }
 
 impl OrganisationKeys {
@@ -177,17 +173,29 @@ impl OrganisationKeys {
         })
     }
 
-    /// The keys that something sealed to this version is opened with.
-    pub(crate) async fn open(&self, organisation: &TenantId, version: u32, suite: Suite) -> Result<OpenKeys> {
+    /// The key pair that something sealed to this version is opened with.
+    pub(crate) async fn pair(&self, organisation: &TenantId, version: u32, suite: Suite) -> Result<RecipientKeyPair> {
+        let pair = self.accepted(organisation, version, |held| held.pair()).await?;
+        if pair.suite() == suite { Ok(pair) } else { Err(Error::integrity()) }
+    }
+
+    /// The key that answers are signed with where the client knows this version.
+    pub(crate) async fn answer_key(&self, organisation: &TenantId, version: u32) -> Result<SigningKey> {
+        self.accepted(organisation, version, |held| Ok(held.answer_key())).await
+    }
+
+    async fn accepted<T>(
+        &self,
+        organisation: &TenantId,
+        version: u32,
+        take: impl Fn(&HeldVersion<'_>) -> Result<T>,
+    ) -> Result<T> {
         let mut held = self.load(organisation, Consistency::Eventual).await?;
-        let is_newer = version > KeySet::parse(held.expose_secret())?.newest().version;
-        if is_newer {
+        if version > KeySet::parse(held.expose_secret())?.newest().version {
             // Rotated a moment ago, by another server.
             held = self.load(organisation, Consistency::Strong).await?;
         }
-        let set = KeySet::parse(held.expose_secret())?;
-        let pair = set.accepted(version, &*self.clock)?.pair()?;
-        if pair.suite() == suite { Ok(OpenKeys { pair }) } else { Err(Error::integrity()) }
+        take(KeySet::parse(held.expose_secret())?.accepted(version, &*self.clock)?)
     }
 
     async fn load(&self, organisation: &TenantId, consistency: Consistency) -> Result<Secret> {

@@ -141,9 +141,9 @@ impl SealedIntake {
         }
         submission.freshness.check(&*self.clock)?;
         let Submission { suite, key_version, freshness, sealed, .. } = submission;
-        let keys = self.keys.open(&target.place.organisation, key_version, suite).await?;
+        let pair = self.keys.pair(&target.place.organisation, key_version, suite).await?;
         let binding = Binding { suite, target, key_version, freshness: &freshness };
-        let value = keys.pair.open(&binding.info(), &binding.aad(), sealed).await?;
+        let value = pair.open(&binding.info(), &binding.aad(), sealed).await?;
         Ok((value, self.use_up(id, &freshness).await?))
     }
 
