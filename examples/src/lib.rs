@@ -66,3 +66,8 @@ pub mod observe_and_audit {}
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guides/recover-from-a-compromise.md")]
 pub mod recover_from_a_compromise {}
+
+/// Talking to a server end to end.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guides/channel.md")]
+pub mod channel {}

@@ -50,6 +50,7 @@
 //! | `history_with` | one for each page | yes | no | infos in the page |
 //! | `put_with` | an intent before, an outcome after | yes | in the outcome, the one made | 1 |
 //! | `delete_with` | an intent before, an outcome after | yes | no | 1 |
+//! | what an [`AuditRecorder`] is told | as a read or as a mutation | what it is told | likewise | likewise |
 //!
 //! Each entry also has the time, the environment, the actor, the request id if there is one, the action, the application and how it
 //! ended. Failed and refused operations are recorded like others, with the kind of their error and the count 0. An entry has at most
@@ -94,6 +95,7 @@ mod key;
 mod log;
 mod naming;
 mod persistence_sink;
+mod recorder;
 mod records;
 mod sink;
 mod timestamp;
@@ -109,6 +111,7 @@ pub use head::{AuditHead, MAX_HEAD_WRITERS, WriterHead};
 pub use key::{AuditKey, AuditKeyId};
 pub use log::{AuditLog, AuditReader};
 pub use persistence_sink::PersistenceSink;
+pub use recorder::{AuditRecorder, AuditRecorderBuilder};
 #[cfg(feature = "mock")]
 pub use sink::MockAuditSink;
 pub use sink::{AuditSink, FanOut};

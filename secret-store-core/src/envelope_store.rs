@@ -16,6 +16,7 @@ pub(crate) mod retry;
 pub(crate) mod rewrap;
 mod seal;
 pub(crate) mod settings_cache;
+mod shred;
 mod state;
 mod tier;
 mod write;
@@ -238,7 +239,7 @@ impl SecretStore for EnvelopeStore {
     }
 
     async fn delete_with(&self, id: &SecretId, options: DeleteOptions) -> Result<()> {
-        self.inner.delete(id, &options.precondition).await.map_err(|error| named(error, "delete", id))
+        self.inner.delete(id, &options).await.map_err(|error| named(error, "delete", id))
     }
 
     async fn list_with(&self, application: &ApplicationName, options: ListOptions) -> Result<Page<SecretInfo>> {

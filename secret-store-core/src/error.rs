@@ -57,6 +57,18 @@ pub enum ErrorKind {
         /// The actual size, in the same unit.
         actual: u64,
     },
+    /// What was submitted is not sealed, where nothing but a seal is taken. Nothing was stored.
+    #[error("not sealed")]
+    NotSealed,
+    /// What it was sealed or signed with is a retired version of the key: fetch the current one and seal again.
+    #[error("key retired")]
+    KeyRetired,
+    /// A request, a nonce or a message is past its time.
+    #[error("expired")]
+    Expired,
+    /// A request, a nonce or a message was used before.
+    #[error("replayed")]
+    Replayed,
     /// A format, suite, flag or option that this configuration or this release does not support.
     #[error("unsupported")]
     Unsupported,

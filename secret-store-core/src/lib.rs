@@ -81,6 +81,7 @@ mod application;
 pub mod bench;
 mod cache;
 mod clock;
+mod content_key;
 mod context;
 mod crypto;
 mod envelope;
@@ -109,6 +110,7 @@ mod text_map;
 pub use application::Application;
 pub use cache::CacheMetrics;
 pub use clock::{Clock, SystemClock};
+pub use content_key::ContentKey;
 pub use context::{EncryptionContext, Purpose, Suite};
 pub use envelope::Format;
 pub use envelope::protected::ProtectedSecret;
@@ -134,7 +136,7 @@ pub use persistence::{
 pub use record::{MAX_ATTRIBUTES, Record, Value};
 pub use secret::{Metadata, Secret, SecretInfo, SecretValue};
 pub use settings::ApplicationSettings;
-pub use store::{DeleteOptions, GetOptions, ListOptions, PutOptions, SecretStore, SecretStoreExt};
+pub use store::{DeleteOptions, GetOptions, HistoryDeletion, ListOptions, PutOptions, SecretStore, SecretStoreExt};
 pub use tenant::{TenantConfig, TenantKeyInfo, TenantKeyState, TenantKeyVersion, TenantKeys, TenantKeysBuilder};
 
 #[cfg(feature = "mock")]

@@ -44,7 +44,8 @@ pub trait SecretStore: fmt::Debug + Send + Sync + 'static {
     /// Stores a new version of a secret.
     async fn put_with(&self, id: &SecretId, value: SecretValue, options: PutOptions) -> Result<SecretInfo>;
 
-    /// Deletes the current value. Earlier versions stay readable as long as the retention keeps them.
+    /// Deletes the current value. Earlier versions stay readable as long as the retention keeps them, unless the options
+    /// [delete](DeleteOptions::with_history) them too.
     async fn delete_with(&self, id: &SecretId, options: DeleteOptions) -> Result<()>;
 
     /// One page of the application's secrets, sorted by name, without their values.
@@ -275,6 +276,18 @@ impl PutOptions {
 pub struct DeleteOptions {
     /// On what condition; none by default ([`Precondition::Absent`] is an error: there would be nothing to delete).
     pub precondition: Precondition,
+    /// What becomes of the earlier versions; they stay by default.
+    pub history: HistoryDeletion,
+}
+
+/// What a delete does with the earlier versions of a secret.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HistoryDeletion {
+    /// They stay, the one that is deleted among them, as long as the retention keeps them.
+    #[default]
+    Kept,
+    /// They go, all of them: of the secret its last number alone stays.
+    Deleted,
 }
 
 impl DeleteOptions {
@@ -282,6 +295,17 @@ impl DeleteOptions {
     #[must_use]
     pub fn with_precondition(mut self, precondition: Precondition) -> Self {
         self.precondition = precondition;
+        self
+    }
+
+    /// Deletes the earlier versions too, with their wrapped keys, and keeps none of what is deleted.
+    ///
+    /// The current value goes first, at once; the earlier versions after it, in as many commits as they need. After an error, or
+    /// of a dropped call, some of them may be left: repeat the call, which then also succeeds where only earlier versions were
+    /// left. Copies outside of the store (backups, replicas, the journal of a file system) are not its to delete.
+    #[must_use]
+    pub fn with_history(mut self) -> Self {
+        self.history = HistoryDeletion::Deleted;
         self
     }
 }

@@ -1,22 +1,17 @@
 //! The layer: a secret store whose every operation leaves entries.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::chain::{Chain, Destination, Events};
-use super::codec;
-use super::entry::{Action, AuditedSecret, Event, Label, Outcome, Phase, Secrets};
+use super::entry::{Action, AuditedSecret, Secrets};
 use super::head::AuditHead;
 use super::key::AuditKey;
-use super::naming::Naming;
+use super::recorder::{AuditRecorder, AuditRecorderBuilder, outcome};
 use super::sink::AuditSink;
-use super::timestamp::Timestamp;
-use super::writers::Writers;
-use crate::clock::{Clock, SystemClock};
-use crate::error::{Error, ErrorKind, Result};
+use crate::clock::Clock;
+use crate::error::Result;
 use crate::id::{ApplicationName, SecretId, SecretVersion};
 use crate::layer::blind_names::Blinding;
 use crate::persistence::Page;
@@ -32,18 +27,8 @@ use crate::store::{DeleteOptions, GetOptions, ListOptions, PutOptions, SecretSto
 /// Lay it over what is to be seen: a cache inside of it is recorded on every hit, one outside of it only on a miss.
 #[derive(Clone, Debug)]
 pub struct AuditedStore {
-    shared: Arc<Shared>,
-    actor: Label,
-    request: Option<Label>,
-}
-
-#[derive(Debug)]
-struct Shared {
     inner: Arc<dyn SecretStore>,
-    writers: Writers,
-    clock: Arc<dyn Clock>,
-    environment: Label,
-    naming: Naming,
+    recorder: AuditRecorder,
 }
 
 /// Configures an [`AuditedStore`].
@@ -51,46 +36,37 @@ struct Shared {
 #[must_use = "nothing is audited until it is built and used"]
 pub struct AuditedStoreBuilder {
     inner: Arc<dyn SecretStore>,
-    sink: Arc<dyn AuditSink>,
-    key: Option<Arc<AuditKey>>,
-    clock: Arc<dyn Clock>,
-    environment: Option<String>,
-    actor: Option<String>,
-    naming: Naming,
+    recorder: AuditRecorderBuilder,
 }
 
 impl AuditedStoreBuilder {
     /// Where this is: `production`. Required, so that entries of one deployment never pass for those of another.
     pub fn environment(mut self, environment: impl Into<String>) -> Self {
-        self.environment = Some(environment.into());
+        self.recorder = self.recorder.environment(environment);
         self
     }
 
     /// On whose behalf operations are made that no [request](AuditedStore::for_request) names: the service itself. Required.
     pub fn actor(mut self, actor: impl Into<String>) -> Self {
-        self.actor = Some(actor.into());
+        self.recorder = self.recorder.actor(actor);
         self
     }
 
     /// Authenticates every entry. Without a key whoever can write to the log can write a history of their own.
     pub fn key(mut self, key: impl Into<Arc<AuditKey>>) -> Self {
-        self.key = Some(key.into());
+        self.recorder = self.recorder.key(key);
         self
     }
 
-    /// Entries have names of applications and secrets as [`Blinding::display`] shows them, for a log in lines or traces, whose readers may not
-    /// know them: filter and read by [`Blinding::application`] and [`Blinding::secret`]. While a blinding key is replaced, entries have the
-    /// names under the key that is written under.
-    ///
-    /// Entries that are kept beneath [`BlindNames`](crate::BlindNames) need it not: they are sealed there.
+    /// Entries name applications and secrets blind: see [`AuditRecorderBuilder::blind_names`].
     pub fn blind_names(mut self, blinding: Blinding) -> Self {
-        self.naming.blinding = Some(blinding);
+        self.recorder = self.recorder.blind_names(blinding);
         self
     }
 
     /// Another clock than the operating system's, for tests.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
+        self.recorder = self.recorder.clock(clock);
         self
     }
 
@@ -98,28 +74,16 @@ impl AuditedStoreBuilder {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](ErrorKind::InvalidInput) when environment or actor are missing, empty or longer than 255 bytes.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when environment or actor are missing, empty or longer than 255 bytes.
     pub fn build(self) -> Result<AuditedStore> {
-        let environment = Label::new("audit environment", self.environment.as_deref().unwrap_or_default())?;
-        let actor = Label::new("audit actor", self.actor.as_deref().unwrap_or_default())?;
-        let writers = Writers::new(Destination { sink: self.sink, key: self.key });
-        let shared = Shared { inner: self.inner, writers, clock: self.clock, environment, naming: self.naming };
-        Ok(AuditedStore { shared: Arc::new(shared), actor, request: None })
+        Ok(AuditedStore { inner: self.inner, recorder: self.recorder.build()? })
     }
 }
 
 impl AuditedStore {
     /// Begins to configure a layer over a store: its entries go to `sink`.
     pub fn builder(inner: Arc<dyn SecretStore>, sink: Arc<dyn AuditSink>) -> AuditedStoreBuilder {
-        AuditedStoreBuilder {
-            inner,
-            sink,
-            key: None,
-            clock: Arc::new(SystemClock),
-            environment: None,
-            actor: None,
-            naming: Naming::default(),
-        }
+        AuditedStoreBuilder { inner, recorder: AuditRecorder::builder(sink) }
     }
 
     /// The same store for one request: its entries name this actor and this request id.
@@ -128,11 +92,15 @@ impl AuditedStore {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](ErrorKind::InvalidInput) when one is empty or longer than 255 bytes.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when one is empty or longer than 255 bytes.
     pub fn for_request(&self, actor: impl AsRef<str>, request_id: impl AsRef<str>) -> Result<Self> {
-        let actor = Label::new("audit actor", actor.as_ref())?;
-        let request = Some(Label::new("audit request id", request_id.as_ref())?);
-        Ok(Self { shared: Arc::clone(&self.shared), actor, request })
+        Ok(Self { inner: Arc::clone(&self.inner), recorder: self.recorder.for_request(actor, request_id)? })
+    }
+
+    /// What leaves this store's entries, for operations around it: theirs go into the same chains, by the same actor.
+    #[must_use]
+    pub fn recorder(&self) -> &AuditRecorder {
+        &self.recorder
     }
 
     /// The ends of the chains that this store has written, as the sink has taken them: what an exported head of the log must come
@@ -140,9 +108,9 @@ impl AuditedStore {
     ///
     /// # Errors
     ///
-    /// [`TooLarge`](ErrorKind::TooLarge) for more than a million writers.
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) for more than a million writers.
     pub fn head(&self) -> Result<AuditHead> {
-        AuditHead::new(self.now(), self.shared.writers.heads())
+        self.recorder.head()
     }
 
     /// Sends what the sink has not answered for yet: an outcome whose caller was told that it could not be recorded, an entry whose
@@ -152,65 +120,9 @@ impl AuditedStore {
     ///
     /// As the sink; what is left stays to be sent.
     pub async fn flush(&self) -> Result<()> {
-        for chain in self.shared.writers.all() {
-            chain.flush().await.map_err(refused)?;
-        }
-        Ok(())
+        self.recorder.flush().await
     }
 
-    fn now(&self) -> Timestamp {
-        self.shared.clock.now().into()
-    }
-
-    /// What happened now, before anything is known of it.
-    fn event(&self, action: Action, phase: Phase, application: &ApplicationName) -> Event {
-        Event {
-            time: self.now(),
-            operation: None,
-            action,
-            phase,
-            outcome: None,
-            environment: self.shared.environment.clone(),
-            actor: self.actor.clone(),
-            request: self.request.clone(),
-            application: self.shared.naming.application(application),
-            count: 0,
-            secrets: Secrets::new(),
-        }
-    }
-
-    /// Records a read that was made. Nothing of it is released unless this succeeds.
-    async fn record(&self, event: Event, secrets: impl IntoIterator<Item = AuditedSecret>) -> Result<()> {
-        let chain = self.shared.writers.of(&event.application).map_err(|error| refused(Arc::new(error)))?;
-        let parts = codec::split(&event, secrets);
-        let events: Events = parts.into_iter().map(|secrets| Event { secrets, ..event.clone() }).collect();
-        chain.append(events).await.map(drop).map_err(refused)
-    }
-
-    /// Records a read of one application: what it released, or what was asked for and why it was not released.
-    async fn record_read<T>(
-        &self,
-        action: Action,
-        application: &ApplicationName,
-        result: Result<T>,
-        released: impl FnOnce(&T) -> (usize, Secrets),
-        asked_for: Option<AuditedSecret>,
-    ) -> Result<T> {
-        let mut event = self.event(action, Phase::Read, application);
-        event.outcome = Some(outcome(&result));
-        let secrets = match &result {
-            Ok(answer) => {
-                let (count, secrets) = released(answer);
-                event.count = u32::try_from(count).unwrap_or(u32::MAX);
-                secrets
-            }
-            Err(_) => asked_for.into_iter().collect(),
-        };
-        self.record(event, secrets).await?;
-        result
-    }
-
-    /// Records the intent of a mutation, makes it, and records its outcome.
     async fn mutate<T>(
         &self,
         action: Action,
@@ -218,120 +130,80 @@ impl AuditedStore {
         mutation: impl Future<Output = Result<T>>,
         version: impl FnOnce(&T) -> Option<SecretVersion>,
     ) -> Result<T> {
-        let named = |version| Secrets::from_iter([self.shared.naming.secret(id, version)]);
-        let intent = Event { secrets: named(None), ..self.event(action, Phase::Intent, id.application()) };
-        let chain = self.shared.writers.of(&intent.application).map_err(|error| refused(Arc::new(error)))?;
-        let operation = append_one(&chain, intent).await.map_err(refused)?;
-        let result = mutation.await;
-        let version = result.as_ref().ok().and_then(version);
-        let ended = Event {
-            operation: Some(operation),
-            outcome: Some(outcome(&result)),
-            count: u32::from(result.is_ok()),
-            secrets: named(version),
-            ..self.event(action, Phase::Outcome, id.application())
-        };
-        append_one(&chain, ended).await.map_err(unrecorded)?;
-        result
+        let names = std::slice::from_ref(id.name());
+        self.recorder.record_mutation(action, id.application(), names, mutation, version).await
     }
 }
 
-async fn append_one(chain: &Chain, event: Event) -> Result<u64, Arc<Error>> {
-    chain.append(Events::from_iter([event])).await
+fn named(id: &SecretId, version: Option<SecretVersion>) -> AuditedSecret {
+    AuditedSecret { name: id.name().clone(), version }
 }
 
-fn outcome<T>(result: &Result<T>) -> Outcome {
-    result.as_ref().map_or_else(|error| error.kind().into(), |_| Outcome::Success)
-}
-
-/// The sink's error as that of the operation, which was not made or is not answered. Only kinds that say the same of both stay:
-/// a record that the sink did not find is no secret that is not there.
-fn refused(failure: Arc<Error>) -> Error {
-    let kind = match failure.kind() {
-        kind @ (ErrorKind::Throttled | ErrorKind::Contention | ErrorKind::PermissionDenied) => kind,
-        _ => ErrorKind::Unavailable,
-    };
-    Error::new(kind, "the operation could not be recorded and is refused: see what the audit sink says")
-        .with_operation("audit")
-        .with_source(failure)
-}
-
-fn unrecorded(failure: Arc<Error>) -> Error {
-    Error::new(
-        ErrorKind::Unavailable,
-        "the outcome could not be recorded, and the operation may have landed: reload, and see what the audit sink says",
-    )
-    .with_operation("audit")
-    .with_source(failure)
+fn released(secret: &Secret) -> AuditedSecret {
+    named(secret.id(), Some(secret.info().version))
 }
 
 #[async_trait]
 impl SecretStore for AuditedStore {
     async fn get_with(&self, id: &SecretId, options: GetOptions) -> Result<Secret> {
-        let asked_for = self.shared.naming.secret(id, options.version);
-        let result = self.shared.inner.get_with(id, options).await;
-        let answer = |secret: &Secret| (1, Secrets::from_iter([self.shared.naming.released(secret)]));
-        self.record_read(Action::Get, id.application(), result, answer, Some(asked_for)).await
+        let asked_for = named(id, options.version);
+        let result = self.inner.get_with(id, options).await;
+        let answer = |secret: &Secret| (1, Secrets::from_iter([released(secret)]));
+        self.recorder.record(Action::Get, id.application(), result, answer, Secrets::from_iter([asked_for])).await
     }
 
     async fn put_with(&self, id: &SecretId, value: SecretValue, options: PutOptions) -> Result<SecretInfo> {
         // Not before it is polled, whatever the inner store does when it is called.
-        let put = async { self.shared.inner.put_with(id, value, options).await };
+        let put = async { self.inner.put_with(id, value, options).await };
         self.mutate(Action::Put, id, put, |info| Some(info.version)).await
     }
 
     async fn delete_with(&self, id: &SecretId, options: DeleteOptions) -> Result<()> {
-        let delete = async { self.shared.inner.delete_with(id, options).await };
+        let delete = async { self.inner.delete_with(id, options).await };
         self.mutate(Action::Delete, id, delete, |()| None).await
     }
 
     async fn list_with(&self, application: &ApplicationName, options: ListOptions) -> Result<Page<SecretInfo>> {
-        let result = self.shared.inner.list_with(application, options).await;
+        let result = self.inner.list_with(application, options).await;
         let answer = |page: &Page<_>| (page.items.len(), Secrets::new());
-        self.record_read(Action::List, application, result, answer, None).await
+        self.recorder.record(Action::List, application, result, answer, Secrets::new()).await
     }
 
     async fn history_with(&self, id: &SecretId, options: ListOptions) -> Result<Page<SecretInfo>> {
-        let result = self.shared.inner.history_with(id, options).await;
-        let answer = |page: &Page<_>| (page.items.len(), Secrets::from_iter([self.shared.naming.secret(id, None)]));
-        self.record_read(Action::History, id.application(), result, answer, Some(self.shared.naming.secret(id, None)))
+        let result = self.inner.history_with(id, options).await;
+        let answer = |page: &Page<_>| (page.items.len(), Secrets::from_iter([named(id, None)]));
+        self.recorder
+            .record(Action::History, id.application(), result, answer, Secrets::from_iter([named(id, None)]))
             .await
     }
 
     /// One entry, or several, for each application that `ids` name.
     async fn get_many_with(&self, ids: &[SecretId], options: GetOptions) -> Result<Vec<Secret>> {
         let asked_for = options.version;
-        let result = self.shared.inner.get_many_with(ids, options).await;
+        let result = self.inner.get_many_with(ids, options).await;
         let mut applications = BTreeMap::<&ApplicationName, Vec<AuditedSecret>>::new();
         match &result {
             Ok(secrets) => {
                 for secret in secrets {
-                    applications
-                        .entry(secret.id().application())
-                        .or_default()
-                        .push(self.shared.naming.released(secret));
+                    applications.entry(secret.id().application()).or_default().push(released(secret));
                 }
             }
             Err(_) => {
                 for id in ids {
-                    applications.entry(id.application()).or_default().push(self.shared.naming.secret(id, asked_for));
+                    applications.entry(id.application()).or_default().push(named(id, asked_for));
                 }
             }
         }
         for (application, secrets) in applications {
-            let mut event = self.event(Action::GetMany, Phase::Read, application);
-            event.outcome = Some(outcome(&result));
-            event.count = if result.is_ok() { u32::try_from(secrets.len()).unwrap_or(u32::MAX) } else { 0 };
-            self.record(event, secrets).await?;
+            let count = if result.is_ok() { secrets.len() } else { 0 };
+            self.recorder.append_read(Action::GetMany, application, outcome(&result), count, secrets).await?;
         }
         result
     }
 
     async fn get_all_with(&self, application: &ApplicationName, options: GetOptions) -> Result<Vec<Secret>> {
-        let result = self.shared.inner.get_all_with(application, options).await;
-        let answer = |secrets: &Vec<Secret>| {
-            (secrets.len(), secrets.iter().map(|secret| self.shared.naming.released(secret)).collect())
-        };
-        self.record_read(Action::GetAll, application, result, answer, None).await
+        let result = self.inner.get_all_with(application, options).await;
+        let answer = |secrets: &Vec<Secret>| (secrets.len(), secrets.iter().map(released).collect());
+        self.recorder.record(Action::GetAll, application, result, answer, Secrets::new()).await
     }
 }

@@ -53,7 +53,8 @@ macro_rules! coded {
 }
 
 coded! {
-    /// What was asked of the store: a method of [`SecretStore`](crate::SecretStore).
+    /// What was asked: a method of [`SecretStore`](crate::SecretStore), or what a service around a store did
+    /// ([`AuditRecorder`](super::AuditRecorder)).
     Action {
         /// `get_with`.
         Get = 1 "get",
@@ -69,6 +70,14 @@ coded! {
         Put = 6 "put",
         /// `delete_with`.
         Delete = 7 "delete",
+        /// A credential that its user's client encrypted was submitted.
+        Ingest = 8 "ingest",
+        /// Such a credential was opened and used.
+        Use = 9 "use",
+        /// A secret that its client sealed was submitted.
+        PutSealed = 10 "put sealed",
+        /// Secrets were requested, and sealed to the key of the request.
+        Retrieve = 11 "retrieve",
     }
 }
 
@@ -76,7 +85,7 @@ impl Action {
     /// Whether it changes the store, and therefore leaves an intent and an outcome.
     #[must_use]
     pub fn is_mutation(self) -> bool {
-        matches!(self, Self::Put | Self::Delete)
+        matches!(self, Self::Put | Self::Delete | Self::Ingest | Self::PutSealed)
     }
 }
 
@@ -127,6 +136,14 @@ coded! {
         Unavailable = 15 "unavailable",
         /// [`ErrorKind::KeyDestroyed`].
         KeyDestroyed = 16 "key destroyed",
+        /// [`ErrorKind::NotSealed`].
+        NotSealed = 17 "not sealed",
+        /// [`ErrorKind::KeyRetired`].
+        KeyRetired = 18 "key retired",
+        /// [`ErrorKind::Expired`].
+        Expired = 19 "expired",
+        /// [`ErrorKind::Replayed`].
+        Replayed = 20 "replayed",
     }
 }
 
@@ -148,6 +165,10 @@ impl From<ErrorKind> for Outcome {
             ErrorKind::Unsupported => Self::Unsupported,
             ErrorKind::Throttled => Self::Throttled,
             ErrorKind::Unavailable => Self::Unavailable,
+            ErrorKind::NotSealed => Self::NotSealed,
+            ErrorKind::KeyRetired => Self::KeyRetired,
+            ErrorKind::Expired => Self::Expired,
+            ErrorKind::Replayed => Self::Replayed,
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::key::WrappedKey;
 use crate::persistence::{Consistency, Precondition, Revision, Stored, Write};
 use crate::record::{Record, Value};
 use crate::secret::{SecretInfo, SecretValue};
-use crate::store::PutOptions;
+use crate::store::{DeleteOptions, HistoryDeletion, PutOptions};
 
 /// The position of the history write in every commit that has one.
 const HISTORY_WRITE: usize = 1;
@@ -266,7 +266,15 @@ impl Inner {
         Ok(None)
     }
 
-    pub(super) async fn delete(&self, id: &SecretId, precondition: &Precondition) -> Result<()> {
+    pub(super) async fn delete(&self, id: &SecretId, options: &DeleteOptions) -> Result<()> {
+        match options.history {
+            HistoryDeletion::Kept => self.delete_current(id, options).await,
+            HistoryDeletion::Deleted => self.delete_with_history(id, options).await,
+        }
+    }
+
+    pub(super) async fn delete_current(&self, id: &SecretId, options: &DeleteOptions) -> Result<()> {
+        let precondition = &options.precondition;
         if *precondition == Precondition::Absent {
             return Err(Error::invalid_input("a delete on the condition that nothing is there would delete nothing"));
         }
@@ -276,7 +284,7 @@ impl Inner {
                 Ok(state) if state.current.is_none() => return Err(Error::not_found()),
                 Ok(state) => {
                     state.check(precondition)?;
-                    self.commit_delete(id, &state).await
+                    self.commit_delete(id, &state, options.history).await
                 }
                 Err(error) => Err(error),
             };
@@ -295,12 +303,15 @@ impl Inner {
         }
     }
 
-    async fn commit_delete(&self, id: &SecretId, state: &State) -> Result<()> {
+    async fn commit_delete(&self, id: &SecretId, state: &State, history: HistoryDeletion) -> Result<()> {
         let main = Write::delete(layout::current(id), state.current_unchanged());
         let Some(version) = self.number_to_keep(id, state)? else {
             return self.commit(vec![main]).await.map(drop);
         };
-        let outgoing = self.outgoing(id, state)?;
+        let outgoing = match history {
+            HistoryDeletion::Kept => self.outgoing(id, state)?,
+            HistoryDeletion::Deleted => None,
+        };
         let record = layout::last_version_record(version);
         let mut others = vec![Write::put(layout::last_version(id), record.clone(), state.last_unchanged())];
         others.extend(self.pruned(id, outgoing.as_ref())?);

@@ -73,7 +73,7 @@ fn later_releases_are_unsupported_and_everything_else_is_no_entry() {
         AuditEntry::from_bytes(&changed).expect_err("refused").kind()
     };
     let (action, phase, outcome) = (3 + 1 + 16 + 8 + 32 + 8 + 8, 77, 78);
-    for (at, byte) in [(2, b'2'), (2, b'9'), (3, 2), (action, 8), (action, 0), (phase, 4), (outcome, 200)] {
+    for (at, byte) in [(2, b'2'), (2, b'9'), (3, 2), (action, 200), (action, 0), (phase, 4), (outcome, 200)] {
         assert_eq!(kind(at, byte), ErrorKind::Unsupported, "{at} {byte}");
     }
     for (at, byte) in [(0, b'X'), (2, b'0'), (2, b'a'), (action, 1), (phase, 1), (phase, 2), (outcome, 0), (10, 0)] {

@@ -11,6 +11,7 @@ mod protect_save;
 mod rollback;
 mod rotation;
 mod settings;
+mod shredding;
 mod swap;
 mod tamper;
 mod unknown;

@@ -1,0 +1,66 @@
+//! Messages as programs hand them on: bytes, and for serde a string of base64url or bytes.
+
+use secret_store_core::Result;
+
+/// A message of this crate: a newtype over the bytes of one frame whose form was checked.
+///
+/// With serde it is a string of base64url without padding (RFC 4648, section 5) in formats for people, bytes in others.
+pub trait Message: Sized {
+    /// The largest size, in bytes. Checked before anything is parsed or allocated.
+    const MAX_BYTES: usize;
+
+    /// Checks the form of the message; whether it is authentic, its receiver finds out.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLarge`](secret_store_core::ErrorKind::TooLarge), [`NotSealed`](secret_store_core::ErrorKind::NotSealed),
+    /// [`Unsupported`](secret_store_core::ErrorKind::Unsupported), [`Integrity`](secret_store_core::ErrorKind::Integrity).
+    fn from_bytes(bytes: Vec<u8>) -> Result<Self>;
+
+    /// The bytes to send.
+    fn as_bytes(&self) -> &[u8];
+}
+
+/// Defines a message: its size limit and the function that checks a frame's form.
+macro_rules! message {
+    ($(#[$doc:meta])* $name:ident, $limit:expr, $check:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq)]
+        pub struct $name(Vec<u8>);
+
+        impl $crate::wire::Message for $name {
+            const MAX_BYTES: usize = $limit;
+
+            fn from_bytes(bytes: Vec<u8>) -> secret_store_core::Result<Self> {
+                let check: fn(&[u8]) -> secret_store_core::Result<()> = $check;
+                check(&bytes)?;
+                Ok(Self(bytes))
+            }
+
+            fn as_bytes(&self) -> &[u8] {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, concat!(stringify!($name), "([{} bytes])"), self.0.len())
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                $crate::wire::serde_bytes::serialize(&self.0, serializer)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let limit = <Self as $crate::wire::Message>::MAX_BYTES;
+                let bytes = $crate::wire::serde_bytes::deserialize(deserializer, limit)?;
+                <Self as $crate::wire::Message>::from_bytes(bytes).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+pub(crate) use message;
