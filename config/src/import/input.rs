@@ -7,17 +7,27 @@ use zeroize::Zeroizing;
 
 /// The largest file, in bytes.
 const MOST_BYTES: usize = 1024 * 1024;
+const FIRST_BYTES: usize = 8 * 1024;
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 pub(super) struct Input(Zeroizing<Vec<u8>>);
 
+/// By hand, so that what is outgrown is wiped.
+fn grown(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut larger = Zeroizing::new(vec![0; (2 * bytes.len()).min(MOST_BYTES + 1)]);
+    larger[..bytes.len()].copy_from_slice(bytes);
+    larger
+}
+
 impl Input {
     pub(super) fn read(reader: impl Read) -> Result<Self> {
-        // In one allocation, so that none is outgrown and left behind.
-        let mut bytes = Zeroizing::new(vec![0; MOST_BYTES + 1]);
+        let mut bytes = Zeroizing::new(vec![0; FIRST_BYTES]);
         let mut length = 0;
         let mut reader = reader;
-        while length < bytes.len() {
+        while length <= MOST_BYTES {
+            if length == bytes.len() {
+                bytes = grown(&bytes);
+            }
             match reader.read(&mut bytes[length..]) {
                 Ok(0) => break,
                 Ok(read) => length += read,
