@@ -37,6 +37,11 @@ pub mod move_master_keys {}
 #[doc = include_str!("../../docs/guides/rotate.md")]
 pub mod rotate {}
 
+/// Configuring a service.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guides/configure-a-service.md")]
+pub mod configure_a_service {}
+
 /// Hiding names.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guides/blind-names.md")]

@@ -58,6 +58,7 @@
 //! | bring your own storage | [`Persistence`], [`Record`], [`ListQuery`] |
 //! | bring your own keys | [`KeyProvider`], [`KeyEncryptionKey`], [`EncryptionContext`] |
 //! | keep ciphertext elsewhere | [`EnvelopeStore::protect`], [`EnvelopeStore::unprotect`], [`EnvelopeStore::save`] |
+//! | hide names from the database and the key provider | [`BlindNames`], [`BlindedKeys`], [`Blinding`] |
 //! | see what happens | [`TracedStore`], [`TracedKeys`], [`TracedRecords`], [`observe`] |
 //! | rotate keys, retire one | [`rotation`] |
 //! | record who did what | [`audit`], [`AuditedStore`](audit::AuditedStore) |

@@ -76,10 +76,11 @@ use blinding::{Generation, Scheme};
 ///
 /// A load is a load, with three hashes and one more decryption. A history is a range as before. A page of an *application's* listing
 /// reads the whole partition, since hashes have no order, and keeps one page in memory: reading *n* secrets in pages of *p* reads
-/// *n²/p* records. So ask for large pages where there are many. A record may have 5 KiB less than beneath.
+/// *n²/p* records. So ask for large pages where there are many. What asks for [any order](ListQuery::in_any_order), as `get_all` and
+/// rotations do, reads each record once. A record may have 5 KiB less than beneath.
 ///
 /// While a key is replaced ([`Blinding`]), each load asks for one record in each generation, and absence is made sure of by one more
-/// round trip.
+/// round trip; a commit has room for half as many writes, of which a store needs four; listings are sorted by reading all.
 #[derive(Clone, Debug)]
 pub struct BlindNames {
     inner: Arc<dyn Persistence>,

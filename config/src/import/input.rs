@@ -1,0 +1,55 @@
+//! A file in memory that is wiped.
+
+use std::io::Read;
+
+use secret_store_core::{Error, ErrorKind, Result};
+use zeroize::Zeroizing;
+
+/// The largest file, in bytes.
+const MOST_BYTES: usize = 1024 * 1024;
+const FIRST_BYTES: usize = 8 * 1024;
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+pub(super) struct Input(Zeroizing<Vec<u8>>);
+
+/// By hand, so that what is outgrown is wiped.
+fn grown(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut larger = Zeroizing::new(vec![0; (2 * bytes.len()).min(MOST_BYTES + 1)]);
+    larger[..bytes.len()].copy_from_slice(bytes);
+    larger
+}
+
+impl Input {
+    pub(super) fn read(reader: impl Read) -> Result<Self> {
+        let mut bytes = Zeroizing::new(vec![0; FIRST_BYTES]);
+        let mut length = 0;
+        let mut reader = reader;
+        while length <= MOST_BYTES {
+            if length == bytes.len() {
+                bytes = grown(&bytes);
+            }
+            match reader.read(&mut bytes[length..]) {
+                Ok(0) => break,
+                Ok(read) => length += read,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let message = "the file could not be read: see the source";
+                    return Err(Error::new(ErrorKind::Unavailable, message).with_source(error));
+                }
+            }
+        }
+        if length > MOST_BYTES {
+            return Err(Error::too_large("file", MOST_BYTES as u64, length as u64));
+        }
+        bytes.truncate(length);
+        Ok(Self(bytes))
+    }
+
+    pub(super) fn text(&self) -> Result<&str> {
+        let text = std::str::from_utf8(&self.0).map_err(|error| {
+            let line = 1 + self.0[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+            Error::invalid_input(format!("line {line}: not text in UTF-8: convert the file"))
+        })?;
+        Ok(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text))
+    }
+}

@@ -1,0 +1,7 @@
+//! Names and values as configuration.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use secret_store_config::fuzzing;
+
+fuzz_target!(|bytes: &[u8]| secret_store_fuzz::check(bytes, fuzzing::tree));
