@@ -1,6 +1,7 @@
 //! Reading through a bounded cache: the one place of expiry, jitter, refresh ahead, single flight, sweeping and counting.
 //!
-//! Document keys ([`envelope_store`](crate::envelope_store)) and clear secrets ([`layer`](crate::layer)) are kept by this.
+//! Document keys ([`envelope_store`](crate::envelope_store)), tenant keys ([`tenant`](crate::tenant)) and clear secrets
+//! ([`layer`](crate::layer)) are kept by this.
 //!
 //! A **hit** is one lookup in a concurrent map and one comparison with the clock. Everything else happens under the lock of the
 //! key's *stripe*: whether somebody asks already, whether an own write is under way, and both together with the change of the
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 use equivalent::Equivalent;
 
+pub(crate) use direct::Direct;
 pub use metrics::CacheMetrics;
 pub(crate) use slot::{Answer, Lifetimes};
 
@@ -57,8 +59,8 @@ pub(crate) struct Cache<K, T> {
     remembers: fn(ErrorKind) -> bool,
     clock: Arc<dyn Clock>,
     counters: Arc<Counters>,
-    /// As what lookups are reported to the operation that makes them.
-    kind: observe::Cache,
+    /// As what lookups are reported to the operation that makes them, if they are.
+    kind: Option<observe::Cache>,
     /// When entries of no use were looked for last, in milliseconds of the monotonic clock.
     swept: AtomicU64,
 }
@@ -80,7 +82,7 @@ impl<K: Key, T: Value> Cache<K, T> {
         lifetimes: Lifetimes,
         remembers: fn(ErrorKind) -> bool,
         clock: Arc<dyn Clock>,
-        kind: observe::Cache,
+        kind: Option<observe::Cache>,
     ) -> Option<Arc<Self>> {
         if capacity == 0 || lifetimes.value.is_zero() {
             return None;
@@ -175,7 +177,7 @@ impl<K: Key, T: Value> Cache<K, T> {
     }
 
     fn report_served(&self, slot: &Slot<T>, now: Duration) {
-        observe::cache(self.kind, self.count_served(slot, now));
+        report(self.kind, self.count_served(slot, now));
     }
 
     fn count_served(&self, slot: &Slot<T>, now: Duration) -> Lookup {
@@ -280,13 +282,19 @@ impl<K: Key, T: Value> Cache<K, T> {
 
 /// A lookup that found nothing to serve at once. It is reported when its wait is over, also when that is given up.
 struct Waiting {
-    kind: observe::Cache,
+    kind: Option<observe::Cache>,
     lookup: Lookup,
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        observe::cache(self.kind, self.lookup);
+        report(self.kind, self.lookup);
+    }
+}
+
+fn report(kind: Option<observe::Cache>, lookup: Lookup) {
+    if let Some(kind) = kind {
+        observe::cache(kind, lookup);
     }
 }
 

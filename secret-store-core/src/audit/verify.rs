@@ -1,21 +1,26 @@
 //! Whether a log is what was written: every entry there, once, unchanged, in its place.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+mod fault;
+mod verification;
+mod writer_state;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::entry::{AuditEntry, NO_HASH, Phase};
-use super::head::{AuditHead, WriterHead};
-use super::key::{AuditKey, Hash};
+use super::entry::AuditEntry;
+use super::head::AuditHead;
+use super::key::AuditKey;
 use super::timestamp::Timestamp;
 use super::writer::WriterId;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::ErrorKind;
 use crate::id::ApplicationName;
+
+pub use fault::{Fault, FaultKind};
+pub use verification::{UnknownOperation, Verification};
+use writer_state::State;
 
 /// So many faults are kept one by one; the rest are counted.
 const MAX_FAULTS: usize = 1000;
-/// So many operations without an outcome are kept one by one; the rest are counted.
-const MAX_UNKNOWN: usize = 10_000;
 
 /// Checks a log entry by entry. The memory it takes grows with the number of writers, not of entries.
 ///
@@ -41,122 +46,6 @@ pub struct Verifier {
     faults: Vec<Fault>,
     fault_count: u64,
     open_count: usize,
-}
-
-/// What is known of one writer so far.
-#[derive(Clone, Debug)]
-struct State {
-    /// Its last entry so far; `None` for its hash where that entry was at fault.
-    sequence: u64,
-    hash: Option<Hash>,
-    time: Timestamp,
-    is_authenticated: bool,
-    /// The entry that the head names was met, and was the same.
-    is_at_head: bool,
-    /// Entries without an authentic MAC, up to the head and after it.
-    bare_to_head: u64,
-    bare_after_head: u64,
-    intents: u64,
-    outcomes: u64,
-    open: BTreeSet<u64>,
-}
-
-/// One thing that is wrong with a log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Fault {
-    /// The position, from 0, of the entry at fault among those given; of what is missing, of the entry before which it should stand
-    /// (for an end cut off, the number of all entries).
-    pub index: u64,
-    /// Whose chain, as far as the entry says.
-    pub writer: Option<WriterId>,
-    /// The number of the entry at fault, or of the first that is missing.
-    pub sequence: Option<u64>,
-    /// What is wrong.
-    pub kind: FaultKind,
-}
-
-/// What is wrong with an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum FaultKind {
-    /// It is no entry, or not in the one form of one.
-    Malformed,
-    /// It is an entry of a later release: verify with that one.
-    Unsupported,
-    /// Its hash is not that of its content.
-    Altered,
-    /// No key that was given authenticates it, and the head does not vouch for it.
-    NotAuthentic,
-    /// It belongs to another place: another record, application or environment.
-    Misplaced,
-    /// Entries of its writer are missing before it: from the fault's number through this one.
-    Missing {
-        /// The number of the last that is missing.
-        through: u64,
-    },
-    /// Its writer's entry of this number, or a later one, came before: repeated, or out of order.
-    Repeated,
-    /// An entry came before that belongs after it, by [`Verifier::in_order_of_time`].
-    OutOfOrder,
-    /// It does not continue the entry before it in its chain: one of the two is not what was written.
-    Broken,
-    /// The head names another entry of this number.
-    NotOfHead,
-    /// The log ends before the head: entries are missing from the fault's number through this one.
-    Cut {
-        /// The number of the last that the head names.
-        through: u64,
-    },
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "audit entry {}", self.index)?;
-        match (self.writer, self.sequence) {
-            (Some(writer), Some(sequence)) => write!(f, " (writer {writer}, number {sequence}): ")?,
-            _ => f.write_str(": ")?,
-        }
-        match self.kind {
-            FaultKind::Malformed => f.write_str("no entry"),
-            FaultKind::Unsupported => f.write_str("of a later release"),
-            FaultKind::Altered => f.write_str("altered"),
-            FaultKind::NotAuthentic => f.write_str("not authentic"),
-            FaultKind::Misplaced => f.write_str("in the wrong place"),
-            FaultKind::Missing { through } => write!(f, "entries up to number {through} are missing before it"),
-            FaultKind::Repeated => f.write_str("repeated or out of order"),
-            FaultKind::OutOfOrder => f.write_str("out of order"),
-            FaultKind::Broken => f.write_str("does not continue the one before"),
-            FaultKind::NotOfHead => f.write_str("another one than the head names"),
-            FaultKind::Cut { through } => {
-                write!(f, "the log is cut off, the head names entries up to number {through}")
-            }
-        }
-    }
-}
-
-/// An operation whose intent is in the log and whose outcome is not: it is unknown whether it happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub struct UnknownOperation {
-    /// Whose chain.
-    pub writer: WriterId,
-    /// The number of the intent.
-    pub sequence: u64,
-}
-
-/// What a [`Verifier`] found.
-#[derive(Clone, Debug)]
-#[must_use = "a fault that nobody looks at is not detected"]
-pub struct Verification {
-    entries: u64,
-    authenticated: u64,
-    unprotected: u64,
-    faults: Vec<Fault>,
-    fault_count: u64,
-    unknown: Vec<UnknownOperation>,
-    unknown_count: u64,
-    writers: Vec<(WriterId, WriterHead)>,
 }
 
 impl Verifier {
@@ -369,129 +258,5 @@ impl Verifier {
             faults: self.faults,
             fault_count: self.fault_count,
         }
-    }
-}
-
-impl State {
-    fn new() -> Self {
-        Self {
-            sequence: 0,
-            hash: Some(NO_HASH),
-            time: Timestamp::EPOCH,
-            is_authenticated: false,
-            is_at_head: false,
-            bare_to_head: 0,
-            bare_after_head: 0,
-            intents: 0,
-            outcomes: 0,
-            open: BTreeSet::new(),
-        }
-    }
-
-    /// Answers how many operations without an outcome are kept, of all writers.
-    fn count_operation(&mut self, entry: &AuditEntry, mut kept: usize) -> usize {
-        match entry.phase() {
-            Phase::Read => {}
-            Phase::Intent => {
-                self.intents += 1;
-                if kept < MAX_UNKNOWN {
-                    kept += usize::from(self.open.insert(entry.sequence()));
-                }
-            }
-            Phase::Outcome => {
-                self.outcomes += 1;
-                kept -= usize::from(self.open.remove(&entry.operation()));
-            }
-        }
-        kept
-    }
-
-    /// Entries that whoever can write to the log may have made.
-    fn unprotected(&self) -> u64 {
-        self.bare_after_head + if self.is_at_head { 0 } else { self.bare_to_head }
-    }
-
-    fn head(&self) -> Option<WriterHead> {
-        let hash = self.hash?;
-        (self.sequence > 0).then_some(WriterHead {
-            sequence: self.sequence,
-            hash,
-            is_authenticated: self.is_authenticated,
-        })
-    }
-}
-
-impl Verification {
-    /// The number of entries that were given.
-    #[must_use]
-    pub fn entries(&self) -> u64 {
-        self.entries
-    }
-
-    /// The number of entries that a key authenticates.
-    #[must_use]
-    pub fn authenticated(&self) -> u64 {
-        self.authenticated
-    }
-
-    /// The number of entries without a fault that neither a key nor the head vouches for: whoever can write to the log may have made
-    /// them. 0 wherever a key was given.
-    #[must_use]
-    pub fn unprotected(&self) -> u64 {
-        self.unprotected
-    }
-
-    /// What is wrong, in the order of the entries: the first thousand.
-    #[must_use]
-    pub fn faults(&self) -> &[Fault] {
-        &self.faults
-    }
-
-    /// How much is wrong in all.
-    #[must_use]
-    pub fn fault_count(&self) -> u64 {
-        self.fault_count
-    }
-
-    /// Whether nothing is wrong.
-    #[must_use]
-    pub fn is_intact(&self) -> bool {
-        self.fault_count == 0
-    }
-
-    /// Nothing, or an error that names the first fault.
-    ///
-    /// # Errors
-    ///
-    /// [`Integrity`](ErrorKind::Integrity).
-    pub fn check(&self) -> Result<()> {
-        match self.faults.first() {
-            None => Ok(()),
-            Some(fault) => Err(Error::new(ErrorKind::Integrity, fault.to_string()).with_operation("verify audit log")),
-        }
-    }
-
-    /// Mutations whose intent has no outcome: the first ten thousand that were open at a time. A process that died in between, a
-    /// dropped future, an outcome that the sink refused.
-    #[must_use]
-    pub fn unknown(&self) -> &[UnknownOperation] {
-        &self.unknown
-    }
-
-    /// The number of all mutations whose intent has no outcome.
-    #[must_use]
-    pub fn unknown_count(&self) -> u64 {
-        self.unknown_count
-    }
-
-    /// The head of the log that was verified, to keep where those who can write to the log cannot.
-    ///
-    /// # Errors
-    ///
-    /// [`Integrity`](ErrorKind::Integrity) when anything is wrong: the head would vouch for it;
-    /// [`TooLarge`](ErrorKind::TooLarge) for more than a million writers.
-    pub fn head(&self, time: impl Into<Timestamp>) -> Result<AuditHead> {
-        self.check()?;
-        AuditHead::new(time.into(), self.writers.iter().copied())
     }
 }
