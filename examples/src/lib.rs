@@ -37,6 +37,11 @@ pub mod move_master_keys {}
 #[doc = include_str!("../../docs/guides/rotate.md")]
 pub mod rotate {}
 
+/// Hiding names.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guides/blind-names.md")]
+pub mod blind_names {}
+
 /// Retiring a key.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guides/retire-a-key.md")]

@@ -72,6 +72,12 @@ fn the_format_document_shows_the_vectors() {
     );
     expected.extend(["key", "context", "wrapped"].map(|field| text(&tenant["versions"][1][field])));
     expected.extend(["document_key", "context", "wrap"].map(|field| text(&tenant["secrets"][1][field])));
+    let blind = parse("secret-store-core/tests/vectors/blind_names.json");
+    expected.extend(["key", "id", "names_key", "records_key", "master_key"].map(|field| text(&blind[field])));
+    expected.extend(blind["hashes"].as_array().expect("an array").iter().skip(5).map(|it| text(&it["hash"])));
+    expected.extend(["content", "sealed"].map(|field| text(&blind["records"][0][field])));
+    expected.extend(["document_key", "context", "wrap"].map(|field| text(&blind["secrets"][0][field])));
+    expected.push(text(&blind["records"][7]["sealed"]));
     let value = &parse("secret-store-core/tests/vectors/format1.json")["vectors"][0];
     expected.extend(["document_key", "nonce", "aad", "plaintext", "value"].map(|field| text(&value[field])));
     let wrap = &parse("backend-rsa-file/tests/vectors/sr1.json")["wraps"][0];

@@ -92,7 +92,6 @@ pub(crate) mod fuzzing;
 mod head;
 mod key;
 mod log;
-mod naming;
 mod persistence_sink;
 mod records;
 mod sink;

@@ -201,6 +201,9 @@ pub fn key_encryption_key_sample() -> Vec<u8> {
 }
 
 pub use crate::audit::fuzzing::{audit_entry, audit_entry_sample, audit_head, audit_head_sample};
+pub use crate::layer::blind_names::fuzzing::{
+    blind_content, blind_content_sample, blind_record, blind_record_sample, blind_wrap, blind_wrap_sample,
+};
 
 fn tenant() -> TenantId {
     TenantId::new("acme").expect("a valid id")
@@ -258,7 +261,7 @@ mod tests {
     #[test]
     fn samples_are_accepted_and_their_truncations_are_not() {
         type Case = (fn(&[u8]) -> bool, Vec<u8>);
-        let cases: [Case; 12] = [
+        let cases: [Case; 14] = [
             (record, protected_sample().to_bytes()),
             (metadata, protected_sample().bytes("Metadata").expect("has metadata").to_vec()),
             (wraps, wraps_sample()),
@@ -271,6 +274,8 @@ mod tests {
             (tenant_record, tenant_record_sample()),
             (audit_entry, audit_entry_sample()),
             (audit_head, audit_head_sample()),
+            (blind_record, blind_record_sample()),
+            (blind_content, blind_content_sample()),
         ];
         for (n, (accepts, sample)) in cases.into_iter().enumerate() {
             assert!(accepts(&sample), "sample {n}");

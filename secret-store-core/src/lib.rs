@@ -124,7 +124,7 @@ pub use key_encryption_key::KeyEncryptionKey;
 pub use key_provider::KeyProvider;
 pub use key_ring::KeyRing;
 pub use layer::blind_names::{
-    BlindMove, BlindMover, BlindNames, BlindedKeys, Blinding, BlindingKey, BlindingKeyId, Name, NotMoved,
+    BlindMove, BlindMover, BlindName, BlindNames, BlindedKeys, Blinding, BlindingKey, BlindingKeyId, NotMoved,
 };
 pub use layer::traced::{TracedKeys, TracedRecords, TracedStore};
 pub use layer::{CacheOptions, CachedStore, Change, SecretCache, Watch, WatchOptions};

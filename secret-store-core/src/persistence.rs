@@ -63,7 +63,7 @@ pub trait Persistence: fmt::Debug + Send + Sync + 'static {
         Ok(found)
     }
 
-    /// One page of a partition as (sort key, record), in the query's order.
+    /// One page of a partition as (sort key, record), in the query's order (or any, where it [says so](ListQuery::in_any_order)).
     ///
     /// A page may be shorter than the limit, even empty, while [`Page::next`] says that more may follow; it is never
     /// longer. `next` is `None` only when the range is exhausted.

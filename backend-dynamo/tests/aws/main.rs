@@ -1,6 +1,7 @@
 //! Records in DynamoDB under master keys in KMS: both in this process, behind one endpoint.
 
 mod batches;
+mod blind_names;
 mod canaries;
 mod conformance;
 mod costs;

@@ -15,6 +15,7 @@ cases!(Fixture; "paging":
     the_default_limit_is_kept,
     a_cursor_survives_the_delete_of_its_record,
     inserts_and_deletes_disturb_no_other_record,
+    pages_in_any_order_join_to_the_whole,
 );
 
 const LETTERS: [&str; 9] = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
@@ -42,6 +43,20 @@ async fn pages_join_within_bounds(fixture: Fixture) -> Verdict {
     let query = everything().with_after("b").with_before("h");
     pages_join(&handle, query.clone(), &["c", "d", "e", "f", "g"]).await?;
     pages_join(&handle, descending(query), &["g", "f", "e", "d", "c"]).await
+}
+
+/// Where the order is the persistence's own, each record still comes once.
+async fn pages_in_any_order_join_to_the_whole(fixture: Fixture) -> Verdict {
+    let handle = fixture.handle();
+    handle.fill(&LETTERS).await?;
+    for page in 1..=LETTERS.len() + 2 {
+        for query in [everything(), descending(everything())] {
+            let mut listed = handle.sorts(&query.in_any_order().with_limit(limit(page))).await?;
+            listed.sort_unstable();
+            ensure!(listed == LETTERS, "in any order, in pages of {page}: {listed:?}, expected {LETTERS:?}");
+        }
+    }
+    Ok(())
 }
 
 async fn a_page_is_never_longer_than_its_limit(fixture: Fixture) -> Verdict {

@@ -11,7 +11,6 @@ use super::codec;
 use super::entry::{Action, AuditedSecret, Event, Label, Outcome, Phase, Secrets};
 use super::head::AuditHead;
 use super::key::AuditKey;
-use super::naming::Naming;
 use super::sink::AuditSink;
 use super::timestamp::Timestamp;
 use super::writers::Writers;
@@ -43,7 +42,8 @@ struct Shared {
     writers: Writers,
     clock: Arc<dyn Clock>,
     environment: Label,
-    naming: Naming,
+    /// Shows names blind.
+    blinding: Option<Blinding>,
 }
 
 /// Configures an [`AuditedStore`].
@@ -56,7 +56,7 @@ pub struct AuditedStoreBuilder {
     clock: Arc<dyn Clock>,
     environment: Option<String>,
     actor: Option<String>,
-    naming: Naming,
+    blinding: Option<Blinding>,
 }
 
 impl AuditedStoreBuilder {
@@ -78,11 +78,13 @@ impl AuditedStoreBuilder {
         self
     }
 
-    /// Names applications and secrets as the database has them under [`BlindNames`](crate::BlindNames), 64 hexadecimal digits each, for
-    /// sinks that show entries to others. Reading and filtering go by these names then ([`Blinding::display`]). Where a
-    /// [`PersistenceSink`](super::PersistenceSink) writes through `BlindNames`, its records are sealed and need none of this.
-    pub fn blinding(mut self, blinding: Blinding) -> Self {
-        self.naming.blinding = Some(blinding);
+    /// Entries have names of applications and secrets as [`Blinding::display`] shows them, for a log in lines or traces, whose readers may not
+    /// know them: filter and read by [`Blinding::application`] and [`Blinding::secret`]. While a blinding key is replaced, entries have the
+    /// names under the key that is written under.
+    ///
+    /// Entries that are kept beneath [`BlindNames`](crate::BlindNames) need it not: they are sealed there.
+    pub fn blind_names(mut self, blinding: Blinding) -> Self {
+        self.blinding = Some(blinding);
         self
     }
 
@@ -101,7 +103,8 @@ impl AuditedStoreBuilder {
         let environment = Label::new("audit environment", self.environment.as_deref().unwrap_or_default())?;
         let actor = Label::new("audit actor", self.actor.as_deref().unwrap_or_default())?;
         let writers = Writers::new(Destination { sink: self.sink, key: self.key });
-        let shared = Shared { inner: self.inner, writers, clock: self.clock, environment, naming: self.naming };
+        let blinding = self.blinding;
+        let shared = Shared { inner: self.inner, writers, clock: self.clock, environment, blinding };
         Ok(AuditedStore { shared: Arc::new(shared), actor, request: None })
     }
 }
@@ -109,15 +112,8 @@ impl AuditedStoreBuilder {
 impl AuditedStore {
     /// Begins to configure a layer over a store: its entries go to `sink`.
     pub fn builder(inner: Arc<dyn SecretStore>, sink: Arc<dyn AuditSink>) -> AuditedStoreBuilder {
-        AuditedStoreBuilder {
-            inner,
-            sink,
-            key: None,
-            clock: Arc::new(SystemClock),
-            environment: None,
-            actor: None,
-            naming: Naming::default(),
-        }
+        let clock = Arc::new(SystemClock);
+        AuditedStoreBuilder { inner, sink, key: None, clock, environment: None, actor: None, blinding: None }
     }
 
     /// The same store for one request: its entries name this actor and this request id.
@@ -160,6 +156,27 @@ impl AuditedStore {
         self.shared.clock.now().into()
     }
 
+    /// An application's name as entries have it.
+    fn shown(&self, application: &ApplicationName) -> ApplicationName {
+        match &self.shared.blinding {
+            Some(blinding) => blinding.application(application),
+            None => application.clone(),
+        }
+    }
+
+    /// A secret as entries name it.
+    fn named(&self, id: &SecretId, version: Option<SecretVersion>) -> AuditedSecret {
+        let name = match &self.shared.blinding {
+            Some(blinding) => blinding.secret(id).name().clone(),
+            None => id.name().clone(),
+        };
+        AuditedSecret { name, version }
+    }
+
+    fn released(&self, secret: &Secret) -> AuditedSecret {
+        self.named(secret.id(), Some(secret.info().version))
+    }
+
     /// What happened now, before anything is known of it.
     fn event(&self, action: Action, phase: Phase, application: &ApplicationName) -> Event {
         Event {
@@ -171,7 +188,7 @@ impl AuditedStore {
             environment: self.shared.environment.clone(),
             actor: self.actor.clone(),
             request: self.request.clone(),
-            application: self.shared.naming.application(application),
+            application: self.shown(application),
             count: 0,
             secrets: Secrets::new(),
         }
@@ -216,7 +233,7 @@ impl AuditedStore {
         mutation: impl Future<Output = Result<T>>,
         version: impl FnOnce(&T) -> Option<SecretVersion>,
     ) -> Result<T> {
-        let named = |version| Secrets::from_iter([self.shared.naming.secret(id, version)]);
+        let named = |version| Secrets::from_iter([self.named(id, version)]);
         let intent = Event { secrets: named(None), ..self.event(action, Phase::Intent, id.application()) };
         let chain = self.shared.writers.of(&intent.application).map_err(|error| refused(Arc::new(error)))?;
         let operation = append_one(&chain, intent).await.map_err(refused)?;
@@ -266,9 +283,9 @@ fn unrecorded(failure: Arc<Error>) -> Error {
 #[async_trait]
 impl SecretStore for AuditedStore {
     async fn get_with(&self, id: &SecretId, options: GetOptions) -> Result<Secret> {
-        let asked_for = self.shared.naming.secret(id, options.version);
+        let asked_for = self.named(id, options.version);
         let result = self.shared.inner.get_with(id, options).await;
-        let answer = |secret: &Secret| (1, Secrets::from_iter([self.shared.naming.released(secret)]));
+        let answer = |secret: &Secret| (1, Secrets::from_iter([self.released(secret)]));
         self.record_read(Action::Get, id.application(), result, answer, Some(asked_for)).await
     }
 
@@ -291,9 +308,8 @@ impl SecretStore for AuditedStore {
 
     async fn history_with(&self, id: &SecretId, options: ListOptions) -> Result<Page<SecretInfo>> {
         let result = self.shared.inner.history_with(id, options).await;
-        let answer = |page: &Page<_>| (page.items.len(), Secrets::from_iter([self.shared.naming.secret(id, None)]));
-        self.record_read(Action::History, id.application(), result, answer, Some(self.shared.naming.secret(id, None)))
-            .await
+        let answer = |page: &Page<_>| (page.items.len(), Secrets::from_iter([self.named(id, None)]));
+        self.record_read(Action::History, id.application(), result, answer, Some(self.named(id, None))).await
     }
 
     /// One entry, or several, for each application that `ids` name.
@@ -304,15 +320,12 @@ impl SecretStore for AuditedStore {
         match &result {
             Ok(secrets) => {
                 for secret in secrets {
-                    applications
-                        .entry(secret.id().application())
-                        .or_default()
-                        .push(self.shared.naming.released(secret));
+                    applications.entry(secret.id().application()).or_default().push(self.released(secret));
                 }
             }
             Err(_) => {
                 for id in ids {
-                    applications.entry(id.application()).or_default().push(self.shared.naming.secret(id, asked_for));
+                    applications.entry(id.application()).or_default().push(self.named(id, asked_for));
                 }
             }
         }
@@ -327,9 +340,8 @@ impl SecretStore for AuditedStore {
 
     async fn get_all_with(&self, application: &ApplicationName, options: GetOptions) -> Result<Vec<Secret>> {
         let result = self.shared.inner.get_all_with(application, options).await;
-        let answer = |secrets: &Vec<Secret>| {
-            (secrets.len(), secrets.iter().map(|secret| self.shared.naming.released(secret)).collect())
-        };
+        let answer =
+            |secrets: &Vec<Secret>| (secrets.len(), secrets.iter().map(|secret| self.released(secret)).collect());
         self.record_read(Action::GetAll, application, result, answer, None).await
     }
 }

@@ -140,7 +140,8 @@ impl Inner {
         let mut secrets = Vec::new();
         let mut query = ListQuery::new(Arc::clone(application.as_shared()))
             .with_limit(GET_ALL_PAGE)
-            .with_consistency(options.consistency);
+            .with_consistency(options.consistency)
+            .in_any_order();
         loop {
             let page = self.records.list(&query).await?;
             let opened = page.items.into_iter().map(|(sort, stored)| async move {
@@ -160,7 +161,10 @@ impl Inner {
             }
             match page.next {
                 Some(next) => query = query.continued(next),
-                None => return Ok(secrets),
+                None => {
+                    secrets.sort_by(|a: &Secret, b| a.id().name().cmp(b.id().name()));
+                    return Ok(secrets);
+                }
             }
         }
     }

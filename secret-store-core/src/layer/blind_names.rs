@@ -3,18 +3,21 @@
 mod address;
 mod blinding;
 mod commit;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod key;
 mod keys;
 mod listing;
 mod mark;
 mod moving;
 pub(crate) mod sealed;
+mod wraps;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use blinding::{Blinding, Name};
+pub use blinding::{BlindName, Blinding};
 pub use key::{BlindingKey, BlindingKeyId};
 pub use keys::BlindedKeys;
 pub use moving::{BlindMove, BlindMover, NotMoved};
@@ -38,7 +41,7 @@ use blinding::{Generation, Scheme};
 /// let (key, _bytes) = BlindingKey::generate()?;
 /// let blinding = Blinding::new(&key);
 /// let keys = MemoryKeyProvider::new().with_generated(&"main".parse()?)?;
-/// let records = BlindNames::new(Arc::new(MemoryPersistence::new()), blinding.clone());
+/// let records = BlindNames::open(Arc::new(MemoryPersistence::new()), blinding.clone()).await?;
 /// let store = EnvelopeStore::builder(Arc::new(BlindedKeys::new(Arc::new(keys), blinding)), Arc::new(records))
 ///     .store_id("prod")
 ///     .master_key("main")
@@ -84,14 +87,31 @@ pub struct BlindNames {
 }
 
 impl BlindNames {
-    /// Over a persistence.
-    pub fn new(inner: Arc<dyn Persistence>, blinding: Blinding) -> Self {
+    /// Over a persistence that is written under one of these keys, or under none yet: under a wrong key a store looks empty, and what
+    /// is put there nobody else finds, so that the database has a mark of the key it is written under. The first to come leaves it.
+    ///
+    /// Where an older key of those in use has left the mark, it moves on to the one that is written under: by then every process must read
+    /// under that one. A role that may not write leaves no mark. Nothing authenticates it: whoever can write to the database can make
+    /// this fail.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyNotAllowed`](ErrorKind::KeyNotAllowed) naming the key of the mark, when it is none of those in use; otherwise as
+    /// [`Persistence`]. A role that may not read the mark is answered as the backend says and needs [`unchecked`](Self::unchecked).
+    pub async fn open(inner: Arc<dyn Persistence>, blinding: Blinding) -> Result<Self> {
+        let names = Self::unchecked(inner, blinding);
+        names.check().await?;
+        Ok(names)
+    }
+
+    /// As [`open`](Self::open), without looking whether the key is the right one.
+    pub fn unchecked(inner: Arc<dyn Persistence>, blinding: Blinding) -> Self {
         Self { inner, blinding }
     }
 
     /// A name as the database has it, for logs, metrics and access policies.
     #[must_use]
-    pub fn display<'a>(&self, name: impl Into<Name<'a>>) -> String {
+    pub fn display<'a>(&self, name: impl Into<BlindName<'a>>) -> String {
         self.blinding.display(name)
     }
 
@@ -109,10 +129,14 @@ impl BlindNames {
     }
 
     /// Reads what was found at a blind address: it says itself which record it is.
-    fn open(&self, generation: Generation, blind: &RecordKey, stored: Stored) -> Result<(RecordKey, Stored)> {
+    fn reveal(&self, generation: Generation, blind: &RecordKey, stored: Stored) -> Result<(RecordKey, Stored)> {
         let revision = self.blinding.tagged(generation, &stored.revision);
         match self.blinding.scheme(generation) {
             Scheme::Clear => {
+                // An address in clear that is somebody's hash.
+                if sealed::is_sealed(&stored.record) {
+                    return Err(Error::integrity());
+                }
                 check_format(blind, &stored.record)?;
                 Ok((blind.clone(), Stored { record: stored.record, revision }))
             }
@@ -124,14 +148,14 @@ impl BlindNames {
     }
 
     /// Reads what was found where a record stands.
-    fn open_at(
+    fn reveal_at(
         &self,
         generation: Generation,
         address: &RecordKey,
         blind: &RecordKey,
         stored: Stored,
     ) -> Result<Stored> {
-        let (found, stored) = self.open(generation, blind, stored)?;
+        let (found, stored) = self.reveal(generation, blind, stored)?;
         if found == *address { Ok(stored) } else { Err(Error::integrity()) }
     }
 
@@ -143,11 +167,12 @@ impl BlindNames {
     ) -> Result<Option<Stored>> {
         let blind = self.blind(generation, address)?;
         let stored = self.inner.load(&blind, consistency).await?;
-        stored.map(|stored| self.open_at(generation, address, &blind, stored)).transpose()
+        stored.map(|stored| self.reveal_at(generation, address, &blind, stored)).transpose()
     }
 
-    /// Reads the generations one after the other, oldest first: a record moves from older ones to newer ones only, so that one which is
-    /// there throughout is met.
+    /// Reads the generations one after the other, oldest first: records move from older ones to newer ones, so that one which is there
+    /// throughout is met. (Back moves only what is put without a condition by a process that still writes under the older key: the
+    /// library puts nothing so but marks of which application is whose, which are put again where they are missed.)
     async fn load_in_order(&self, address: &RecordKey) -> Result<Option<Stored>> {
         for generation in self.blinding.generations() {
             if let Some(stored) = self.load_in(generation, address, Consistency::Strong).await? {
@@ -177,7 +202,7 @@ impl BlindNames {
             let mut newest = None;
             for ((generation, blind), stored) in generations.iter().zip(blind).zip(found.by_ref()) {
                 if let Some(stored) = stored {
-                    newest = Some(self.open_at(*generation, address, blind, stored)?);
+                    newest = Some(self.reveal_at(*generation, address, blind, stored)?);
                 }
             }
             opened.push(newest);

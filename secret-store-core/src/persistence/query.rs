@@ -24,6 +24,7 @@ pub struct ListQuery {
     order: Order,
     limit: NonZeroUsize,
     consistency: Consistency,
+    in_any_order: bool,
 }
 
 impl ListQuery {
@@ -40,6 +41,7 @@ impl ListQuery {
             order: Order::Ascending,
             limit: Self::DEFAULT_LIMIT,
             consistency: Consistency::Eventual,
+            in_any_order: false,
         }
     }
 
@@ -62,6 +64,27 @@ impl ListQuery {
     pub fn with_order(mut self, order: Order) -> Self {
         self.order = order;
         self
+    }
+
+    /// Leaves it to the persistence in which order the pages come, the same for all of one visit: for whoever reads a whole partition and
+    /// keeps no order. Each bound must then be the [`next`](Page::next) of a page, or admit a whole range of names by its beginning.
+    ///
+    /// A hint: it is right to answer in order. [`BlindNames`](crate::BlindNames), which otherwise reads a partition for each of its pages,
+    /// reads each record once.
+    #[must_use]
+    pub fn in_any_order(mut self) -> Self {
+        self.in_any_order = true;
+        self
+    }
+
+    /// The same of another partition.
+    pub(crate) fn with_partition(&self, partition: Arc<str>) -> Self {
+        Self { partition, ..self.clone() }
+    }
+
+    /// The same without bounds.
+    pub(crate) fn unbounded(self) -> Self {
+        Self { after: None, before: None, ..self }
     }
 
     /// The largest number of records in a page.
@@ -91,6 +114,12 @@ impl ListQuery {
     #[must_use]
     pub fn partition(&self) -> &Arc<str> {
         &self.partition
+    }
+
+    /// Whether the order is left to the persistence.
+    #[must_use]
+    pub fn is_in_any_order(&self) -> bool {
+        self.in_any_order
     }
 
     /// The exclusive lower bound, if any.

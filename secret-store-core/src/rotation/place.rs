@@ -86,9 +86,9 @@ impl Scope {
     ) -> Result<Page<(Arc<str>, Stored)>> {
         let query = match (phase, &self.secret) {
             (Phase::Current, Some(id)) => return load_one(inner, id).await,
-            (Phase::Current, None) => ListQuery::new(Arc::clone(self.application.as_shared())),
+            (Phase::Current, None) => ListQuery::new(Arc::clone(self.application.as_shared())).in_any_order(),
             (Phase::History, Some(id)) => layout::history(id),
-            (Phase::History, None) => ListQuery::new(layout::history_partition(&self.application)),
+            (Phase::History, None) => ListQuery::new(layout::history_partition(&self.application)).in_any_order(),
         };
         let query = query.with_limit(limit).with_consistency(Consistency::Strong);
         let query = match after {

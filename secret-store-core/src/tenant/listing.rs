@@ -104,7 +104,11 @@ impl TenantKeys {
         let applications = async {
             self.inner.config.check_tenant(tenant)?;
             let stored = self.inner.list(records::applications(tenant)).await?;
-            stored.iter().map(|(sort, _)| records::application_of(sort)).collect::<Result<Vec<_>>>()
+            let names = stored.iter().map(|(sort, _)| records::application_of(sort)).collect::<Result<Vec<_>>>();
+            names.map(|mut names| {
+                names.sort();
+                names
+            })
         };
         applications.await.map_err(|error: Error| error.with_operation("list applications"))
     }

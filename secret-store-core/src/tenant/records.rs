@@ -15,7 +15,7 @@ use crate::persistence::{ListQuery, RecordKey};
 use crate::record::{Record, Value};
 
 const MASTER_KEY_ID: &str = "MasterKeyId";
-const PROTECTED_TENANT_KEY: &str = "ProtectedTenantKey";
+pub(crate) const PROTECTED_TENANT_KEY: &str = "ProtectedTenantKey";
 const CREATED_AT: &str = "CreatedAt";
 const DESTROYED_AT: &str = "DestroyedAt";
 const STATE: &str = "State";
@@ -54,10 +54,10 @@ pub(crate) fn versions(tenant: &TenantId) -> ListQuery {
     ListQuery::new(partition(tenant)).with_after("v").with_before("v:")
 }
 
-/// All applications of a tenant.
+/// All applications of a tenant, in any order.
 pub(crate) fn applications(tenant: &TenantId) -> ListQuery {
     // `$` is the character after `#`.
-    ListQuery::new(partition(tenant)).with_after(APPLICATION).with_before("APP$")
+    ListQuery::new(partition(tenant)).with_after(APPLICATION).with_before("APP$").in_any_order()
 }
 
 /// The number that the sort key of a version carries.

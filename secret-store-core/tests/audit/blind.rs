@@ -42,7 +42,7 @@ fn blind_entries_name_nothing_in_clear() {
     let (blinding_key, _bytes) = BlindingKey::generate().expect("random");
     let blinding = Blinding::new(&blinding_key);
     let sink = Arc::new(Sink::default());
-    let store = builder(secrets(), &sink).key(key()).blinding(blinding.clone()).build().expect("configured");
+    let store = builder(secrets(), &sink).key(key()).blind_names(blinding.clone()).build().expect("configured");
     use_everything(&store);
     let entries = sink.entries();
     assert!(!shows(&entries, NAME) && !shows(&entries, APP));

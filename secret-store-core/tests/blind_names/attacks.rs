@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use futures::executor::block_on;
+use secret_store_conformance::fault::{Failing, Fault, Operation, Racing};
 use secret_store_core::{
-    BlindNames, BlindedKeys, Blinding, Consistency, EncryptionContext, ErrorKind, KeyProvider, ListQuery, Persistence,
-    Record, RecordKey, SecretStoreExt, SecretVersion, StoreId, Value, WrappedKey,
+    ApplicationName, BlindNames, BlindedKeys, Blinding, Consistency, EncryptionContext, ErrorKind, KeyProvider,
+    ListQuery, Persistence, Precondition, Record, RecordKey, Revision, SecretStoreExt, SecretVersion, StoreId, Value,
+    WrappedKey, Write,
 };
 use secret_store_memory::MemoryPersistence;
 
-use super::support::{APPLICATION, World, application, id, key, load, master_key, put, store_id};
+use super::support::{APPLICATION, World, id, key, load, master_key, put, store_id};
 
 fn sealed(record: &Record) -> Vec<u8> {
     record.bytes("Sealed").expect("the one attribute").to_vec()
@@ -30,7 +32,7 @@ struct Target {
 
 fn target() -> Target {
     let memory = Arc::new(MemoryPersistence::new());
-    let names = BlindNames::new(memory.clone(), Blinding::new(&key(1)));
+    let names = BlindNames::unchecked(memory.clone(), Blinding::new(&key(1)));
     let address = RecordKey::new(APPLICATION, "Db");
     let record = Record::new().with("Text", Value::from("text")).with("Bytes", Value::from(&[1, 2, 3][..]));
     put(&names, address.clone(), record);
@@ -129,7 +131,7 @@ fn a_record_opens_at_its_own_address_alone() {
 fn what_another_key_sealed_is_refused() {
     let target = target();
     let other = Arc::new(MemoryPersistence::new());
-    put(&BlindNames::new(other.clone(), Blinding::new(&key(2))), target.address.clone(), Record::new());
+    put(&BlindNames::unchecked(other.clone(), Blinding::new(&key(2))), target.address.clone(), Record::new());
     let foreign = other.snapshot().iter().map(|(_, stored)| stored.record.clone()).next().expect("one");
     target.refused("another key's", (*foreign).clone(), ErrorKind::Integrity);
     // With the id of the right key in front it is no better.
@@ -178,11 +180,35 @@ fn no_exchange_of_records_gives_a_value() {
     }
 }
 
+/// Whoever has the blinding key as well can seal what they like, and has no value taken for another's all the same.
+#[test]
+fn who_has_the_blinding_key_moves_no_value() {
+    let world = World::new();
+    let process = world.process(Blinding::new(&key(1)));
+    let names = ["a", "b"];
+    for name in names {
+        block_on(process.store.put(&id(name), name.into())).expect("stored");
+    }
+    let address = |name: &str| RecordKey::new(APPLICATION, name);
+    let record = |name: &str| load(&*process.names, &address(name)).expect("there").record;
+    let (a, b) = (record("a"), record("b"));
+    let renamed = (*b).clone().with("SecretName", Value::from("a"));
+    let mixed = (*a)
+        .clone()
+        .with("ProtectedSecretValue", Value::Bytes(b.bytes("ProtectedSecretValue").cloned().expect("bytes")));
+    for (what, forged) in [("another's", (*b).clone()), ("renamed", renamed), ("another's value", mixed)] {
+        put(&*process.names, address("a"), forged);
+        let refused = block_on(process.store.get(&id("a"))).expect_err(what);
+        assert_eq!(refused.kind(), ErrorKind::Integrity, "{what}");
+    }
+    put(&*process.names, address("a"), a);
+    assert_eq!(block_on(process.store.get(&id("a"))).expect("its own").expose_secret(), b"a");
+}
+
 #[test]
 fn a_wrap_opens_under_its_own_names_and_key_alone() {
     let world = World::new();
-    let blinding = Blinding::new(&key(1));
-    let keys = BlindedKeys::new(world.keys.clone(), blinding.clone());
+    let keys = BlindedKeys::new(world.keys.clone(), Blinding::new(&key(1)));
     let context = |store: &StoreId, name: &str, version| {
         EncryptionContext::document_key(store, &id(name), SecretVersion::new(version).expect("not zero"))
     };
@@ -215,28 +241,120 @@ fn a_wrap_opens_under_its_own_names_and_key_alone() {
     assert_eq!(world.keys.count(), asked);
 }
 
-/// With the wrong key a store looks empty; the mark in the database tells before anything is written.
+/// With the wrong key a store looks empty; the mark in the database tells before anything is read or written.
 #[test]
 fn a_wrong_key_is_told_by_the_mark() {
     let world = World::new();
-    let right = world.process(Blinding::new(&key(1)));
-    block_on(right.names.check()).expect("the first key leaves its mark");
-    block_on(right.names.check()).expect("and knows it again");
-    block_on(right.store.put(&id("Db"), "v".into())).expect("stored");
-    let wrong = world.process(Blinding::new(&key(2)));
-    let error = block_on(wrong.names.check()).expect_err("another key");
+    let open = |blinding| block_on(BlindNames::open(world.memory.clone(), blinding));
+    let [old, new] = [1, 2].map(|n| Blinding::new(&key(n)));
+    open(old.clone()).expect("the first key leaves its mark");
+    open(old.clone()).expect("and is known again");
+    block_on(world.process(old.clone()).store.put(&id("Db"), "v".into())).expect("stored");
+    let error = open(new.clone()).expect_err("another key");
     assert_eq!(error.kind(), ErrorKind::KeyNotAllowed);
     assert!(error.to_string().contains(&key(1).id().to_string()), "{error}");
     // While the key is replaced both sides know both; then the mark moves on and the old key alone is the wrong one.
-    let (next, new) = (
-        world.process(Blinding::new(&key(1)).with_next(&key(2)).expect("another")),
-        world.process(Blinding::new(&key(2)).with_previous(&key(1)).expect("another")),
-    );
-    for process in [&next, &new, &next] {
-        block_on(process.names.check()).expect("knows both");
+    let with_next = old.clone().with_next(&key(2)).expect("another");
+    let with_previous = new.clone().with_previous(&key(1)).expect("another");
+    for blinding in [&with_next, &with_previous, &with_next] {
+        open(blinding.clone()).expect("knows both");
     }
-    block_on(right.names.check()).expect_err("the mark has moved on");
-    block_on(wrong.names.check()).expect("the new key alone is right now");
-    assert_eq!(load(&*right.names, &RecordKey::new("~b", "KEY")).is_none(), true, "no address of a caller's");
-    assert!(block_on(new.store.application(application()).expect("valid").get("Db")).is_ok());
+    assert_eq!(open(old.clone()).expect_err("the mark has moved on").kind(), ErrorKind::KeyNotAllowed);
+    open(new).expect("the new key alone is right now");
+    assert!(load(&*world.process(old).names, &RecordKey::new("~b", "KEY")).is_none(), "no address of a caller's");
+    assert!(block_on(world.process(with_previous).store.get(&id("Db"))).is_ok());
+}
+
+/// A mark that is none, or that a database writer changed, denies and admits nothing.
+#[test]
+fn a_forged_mark_denies() {
+    let world = World::new();
+    let place = RecordKey::new("~b", "KEY");
+    let text = |text: &str| Record::new().with("KeyId", Value::from(text));
+    for (mark, kind) in [
+        (Record::new(), ErrorKind::Integrity),
+        (Record::new().with("KeyId", Value::from(7)), ErrorKind::Integrity),
+        (text(""), ErrorKind::KeyNotAllowed),
+        (text("clear"), ErrorKind::KeyNotAllowed),
+        (text("\u{1b}[31m"), ErrorKind::KeyNotAllowed),
+        (text(&key(2).id().to_string()), ErrorKind::KeyNotAllowed),
+    ] {
+        world.overwrite(place.clone(), mark);
+        let blinding = Blinding::new(&key(1)).with_previous_in_clear().expect("once");
+        let error = block_on(BlindNames::open(world.memory.clone(), blinding)).expect_err("no mark of this key");
+        assert_eq!(error.kind(), kind);
+        assert!(!error.to_string().contains('\u{1b}'), "escaped");
+    }
+}
+
+/// Of two processes that come first with different keys one is told.
+#[test]
+fn one_key_wins() {
+    let memory = Arc::new(MemoryPersistence::new());
+    let racing = Arc::new(Racing::new(memory.clone()));
+    racing.before_commit(async move {
+        BlindNames::open(memory, Blinding::new(&key(2))).await.expect("the first");
+    });
+    let lost = block_on(BlindNames::open(racing, Blinding::new(&key(1)))).expect_err("the second");
+    assert_eq!(lost.kind(), ErrorKind::KeyNotAllowed);
+}
+
+/// A reader may be denied the right to write a mark, and needs none.
+#[test]
+fn a_role_that_may_not_write_leaves_no_mark() {
+    let failing = Arc::new(Failing::new(MemoryPersistence::new()));
+    failing.fail(Fault::new(ErrorKind::PermissionDenied).on(Operation::Commit).forever());
+    block_on(BlindNames::open(failing.clone(), Blinding::new(&key(1)))).expect("it reads on");
+    failing.heal();
+    failing.fail(Fault::new(ErrorKind::PermissionDenied).on(Operation::Load).forever());
+    let denied = block_on(BlindNames::open(failing, Blinding::new(&key(1)))).expect_err("it cannot know");
+    assert_eq!(denied.kind(), ErrorKind::PermissionDenied);
+}
+
+/// An address in clear that is the hash of another record's holds nothing of its own, also while names in clear are read.
+#[test]
+fn a_hash_for_a_name_opens_nothing() {
+    let world = World::new();
+    block_on(world.process(Blinding::new(&key(1))).store.put(&id("Db"), "v".into())).expect("stored");
+    let both = world.process(Blinding::new(&key(2)).with_previous_in_clear().expect("once"));
+    let (place, honest) = world.dump().pop().expect("one");
+    let refused = block_on(both.names.load(&place, Consistency::Strong)).expect_err("a sealed record");
+    assert_eq!(refused.kind(), ErrorKind::Integrity);
+    let application = ApplicationName::new(&**place.partition()).expect("digits");
+    let report = block_on(both.names.mover().application(&application)).expect("a report");
+    assert_eq!((report.moved, report.left, report.not_moved[0].reason), (0, 1, ErrorKind::Integrity));
+    let (found, stored) = world.dump().pop().expect("one");
+    assert_eq!((found, stored.revision), (place, honest.revision), "not touched");
+}
+
+/// A revision that somebody else issued is none of these records', whatever its text is beneath.
+#[test]
+fn a_revision_from_beneath_holds_of_nothing() {
+    let target = target();
+    let beneath = block_on(target.memory.load(&target.place, Consistency::Strong)).expect("answers").expect("there");
+    for revision in [beneath.revision.clone(), Revision::new(format!("clear.{}", beneath.revision.as_text()))] {
+        let condition = Precondition::Revision(revision);
+        for write in [
+            Write::put(target.address.clone(), Record::new(), condition.clone()),
+            Write::delete(target.address.clone(), condition.clone()),
+            Write::check(target.address.clone(), condition.clone()),
+        ] {
+            let refused = block_on(target.names.commit(vec![write])).expect_err("not its revision");
+            assert_eq!(refused.kind(), ErrorKind::Conflict);
+            let shown = load(&target.names, &target.address).expect("there").revision;
+            assert_eq!(refused.revision(), Some(&shown), "the one that would hold");
+        }
+    }
+}
+
+/// What could not be read again is not written.
+#[test]
+fn more_attributes_than_a_record_has_are_refused() {
+    let target = target();
+    let record = |count: usize| -> Record { (0..count).map(|n| (format!("{n:03}"), Value::from("text"))).collect() };
+    put(&target.names, target.address.clone(), record(64));
+    assert_eq!(*load(&target.names, &target.address).expect("there").record, record(64));
+    let write = Write::put(target.address.clone(), record(65), Precondition::Any);
+    let refused = block_on(target.names.commit(vec![write])).expect_err("too many");
+    assert_eq!(refused.kind(), ErrorKind::TooLarge { limit: 64, actual: 65 });
 }

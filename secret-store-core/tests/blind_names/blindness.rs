@@ -1,89 +1,22 @@
 //! No name of an application, a secret or a tenant in what the database holds, is asked for, or the key provider is told.
 
-use std::collections::BTreeSet;
-use std::fmt::Write as _;
-
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use futures::executor::block_on;
 use secret_store_conformance::fault::KeyCall;
 use secret_store_core::{
-    ApplicationName, Blinding, DeleteOptions, EncryptionContext, EnvelopeStore, GetOptions, ListOptions,
-    ListQuery, Metadata, Persistence, Precondition, PutOptions, Record, RecordKey, SecretId, SecretStore,
-    SecretStoreExt, TenantId, Value,
+    ApplicationName, Blinding, DeleteOptions, EnvelopeStore, GetOptions, ListOptions, ListQuery, Metadata, Persistence,
+    Precondition, PutOptions, Record, RecordKey, SecretId, SecretStore, SecretStoreExt, TenantId, Value,
 };
+use std::collections::BTreeSet;
 
+use super::eyes::{assert_blind, database, shows, told};
 use super::support::{APPLICATION, STORE, World, application, id, key, put, store_id};
 
 const NAME: &str = "MainDbPassword";
 const OTHER_NAME: &str = "Smtp/Relay#2";
 const TENANT: &str = "acme-corporation";
 const NAMES: [&str; 5] = [APPLICATION, NAME, OTHER_NAME, TENANT, STORE];
-
-/// All the forms in which a text may stand in bytes: raw, hexadecimal, base64 at each of its three alignments.
-fn forms(name: &str) -> Vec<Vec<u8>> {
-    let mut forms = vec![name.as_bytes().to_vec(), hex::encode(name).into_bytes(), hex::encode_upper(name).into_bytes()];
-    for shift in 0..3 {
-        let shifted = [&vec![0; shift][..], name.as_bytes()].concat();
-        for encoded in [STANDARD.encode(&shifted), STANDARD_NO_PAD.encode(&shifted), URL_SAFE_NO_PAD.encode(&shifted)] {
-            // The first and last digits depend on what stands beside the name.
-            let inner = &encoded.trim_end_matches('=').as_bytes()[usize::from(shift > 0) * 4..];
-            forms.push(inner[..inner.len() - 2].to_vec());
-        }
-    }
-    forms
-}
-
-fn shows(bytes: &[u8], name: &str) -> bool {
-    forms(name).iter().any(|form| bytes.windows(form.len()).any(|window| window == &form[..]))
-}
-
-#[track_caller]
-fn assert_blind(what: &str, bytes: &[u8]) {
-    for name in NAMES {
-        assert!(!shows(bytes, name), "{what} shows {name}");
-    }
-}
-
-/// Everything a database holds, and everything that its servers were asked, as bytes.
-fn database(world: &World) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for (key, stored) in world.dump() {
-        bytes.extend_from_slice(key.partition().as_bytes());
-        bytes.extend_from_slice(key.sort().as_bytes());
-        bytes.extend_from_slice(&stored.record.to_bytes());
-        bytes.extend_from_slice(stored.revision.as_text().as_bytes());
-    }
-    let asked = world.records.take().iter().fold(String::new(), |mut text, call| {
-        write!(text, "{call:?}").expect("a String takes all");
-        text
-    });
-    bytes.extend_from_slice(asked.as_bytes());
-    bytes
-}
-
-/// Everything a key provider was told: contexts as bytes and as pairs, wraps.
-fn told(world: &World) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for call in world.keys.take() {
-        let contexts: Vec<EncryptionContext> = match &call {
-            KeyCall::Generate { context, .. } | KeyCall::Wrap { context, .. } | KeyCall::Unwrap { context, .. } => {
-                vec![context.clone()]
-            }
-            KeyCall::Rewrap { from, to_context, .. } => vec![from.clone(), to_context.clone()],
-            other => panic!("{other:?} is new"),
-        };
-        for context in contexts {
-            bytes.extend_from_slice(context.aead_bytes());
-            for (key, value) in context.pairs() {
-                bytes.extend_from_slice(key.as_bytes());
-                bytes.extend_from_slice(value.as_bytes());
-            }
-        }
-        bytes.extend_from_slice(format!("{call:?}").as_bytes());
-    }
-    bytes
-}
 
 /// Every operation, as it succeeds and as it fails.
 async fn use_everything(store: &EnvelopeStore) {
@@ -136,9 +69,9 @@ fn nothing_that_is_stored_asked_or_told_shows_a_name() {
     block_on(use_everything(&process.store));
     keep_everything_else(&*process.names);
     let (database, told) = (database(&world), told(&world));
-    assert!(database.len() > 10_000 && told.len() > 10_000);
-    assert_blind("the database", &database);
-    assert_blind("what the key provider is told", &told);
+    assert!(database.len() > 10_000 && told.len() > 5_000, "{} and {}", database.len(), told.len());
+    assert_blind("the database", &database, &NAMES);
+    assert_blind("what the key provider is told", &told, &NAMES);
 }
 
 /// The same search finds every name where names are clear.
@@ -147,7 +80,13 @@ fn the_eyes_are_good() {
     for name in NAMES {
         for before in ["", "a", "ab", "abc"] {
             let text = format!("{before}{name}, and more");
-            for form in [text.clone(), hex::encode(&text), hex::encode_upper(&text), STANDARD.encode(&text), URL_SAFE_NO_PAD.encode(&text)] {
+            for form in [
+                text.clone(),
+                hex::encode(&text),
+                hex::encode_upper(&text),
+                STANDARD.encode(&text),
+                URL_SAFE_NO_PAD.encode(&text),
+            ] {
                 assert!(shows(form.as_bytes(), name), "{form}");
             }
         }
@@ -168,8 +107,7 @@ fn what_is_displayed_is_what_is_stored_and_told() {
     let world = World::new();
     let process = world.process(Blinding::new(&key(1)));
     block_on(process.store.put(&id(NAME), "v".into())).expect("stored");
-    let (blind_application, blind_name) =
-        (process.names.display(&application()), process.names.display(&id(NAME)));
+    let (blind_application, blind_name) = (process.names.display(&application()), process.names.display(&id(NAME)));
     assert_eq!(blind_application.len(), 64);
     let keys: BTreeSet<_> = world.dump().into_iter().map(|(key, _)| key).collect();
     assert!(keys.contains(&RecordKey::new(blind_application.as_str(), blind_name.as_str())), "{keys:?}");
@@ -225,8 +163,11 @@ fn lengths_of_names_do_not_show() {
         for _ in 0..2 {
             block_on(process.store.put(&id, "value".into())).expect("stored");
         }
-        let mut sizes: Vec<_> =
-            world.dump().iter().map(|(key, stored)| (key.partition().len(), key.sort().len(), stored.record.size())).collect();
+        let mut sizes: Vec<_> = world
+            .dump()
+            .iter()
+            .map(|(key, stored)| (key.partition().len(), key.sort().len(), stored.record.size()))
+            .collect();
         sizes.sort_unstable();
         sizes
     };

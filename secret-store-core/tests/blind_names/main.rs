@@ -2,7 +2,12 @@
 
 mod attacks;
 mod blindness;
+mod costs;
+mod eyes;
 mod moving;
+mod moving_wraps;
 mod obligations;
+mod recorded;
 mod support;
+mod together;
 mod vectors;

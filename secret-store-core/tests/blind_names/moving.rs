@@ -64,7 +64,10 @@ fn holds_everything(process: &Process) {
     }
     assert_eq!(block_on(store.get(&id("c"))).expect_err("deleted").kind(), ErrorKind::NotFound);
     assert_eq!(block_on(store.history(&id("c"))).expect("a page").items.len(), 3);
-    assert_eq!(*load(&*process.names, &RecordKey::new(format!("~s~{APPLICATION}"), "JOB")).expect("there").record, settings());
+    assert_eq!(
+        *load(&*process.names, &RecordKey::new(format!("~s~{APPLICATION}"), "JOB")).expect("there").record,
+        settings()
+    );
     let entries = block_on(process.names.list(&ListQuery::new(format!("~af~{APPLICATION}")))).expect("a page");
     assert_eq!(entries.items.len(), 1);
 }
@@ -99,7 +102,8 @@ fn every_record_and_every_wrap_moves() {
 
 #[test]
 fn each_step_reads_and_writes_what_the_others_wrote() {
-    for (first, second) in [(next as fn() -> Blinding, new as fn() -> Blinding), (new, next), (old, next), (next, old)] {
+    for (first, second) in [(next as fn() -> Blinding, new as fn() -> Blinding), (new, next), (old, next), (next, old)]
+    {
         // A process that knows the old key alone is gone before anybody writes under the new one.
         let world = World::new();
         let (first, second) = (world.process(first()), world.process(second()));
@@ -201,7 +205,7 @@ fn a_move_that_stops_anywhere_is_resumed() {
 
 fn over(failing: Failing) -> (BlindNames, Arc<Failing>) {
     let failing = Arc::new(failing);
-    (BlindNames::new(failing.clone(), new()), failing)
+    (BlindNames::unchecked(failing.clone(), new()), failing)
 }
 
 /// A key provider that fails stops the move as well; one that refuses leaves the record, named, and moves the others.
@@ -301,12 +305,58 @@ fn readers_and_writers_go_on_beside_a_move() {
         assert_eq!(written.load(Ordering::SeqCst), 23, "no number is lost or given twice");
         let alone = world.process(newest_alone());
         let history = block_on(alone.store.history(&id("a"))).expect("a page").items;
-        assert_eq!(history.iter().map(|info| info.version.get()).collect::<Vec<_>>(), (1..23).rev().collect::<Vec<_>>());
+        assert_eq!(
+            history.iter().map(|info| info.version.get()).collect::<Vec<_>>(),
+            (1..23).rev().collect::<Vec<_>>()
+        );
         for version in 1..=23 {
             let version = SecretVersion::new(version).expect("not zero");
             block_on(alone.store.get_version(&id("a"), version)).expect("every version opens under the new key alone");
         }
     }
+}
+
+/// From names in clear: beside processes without blind names, then beside each other.
+#[test]
+fn the_first_key_comes_beside_processes_without() {
+    let world = World::new();
+    let (clear, first) = (world.clear(), world.process(Blinding::in_clear_with_next(&key(1))));
+    let put = |store: &dyn SecretStore, value: &str| {
+        drop(block_on(store.put(&id("Db"), value.into())).expect("stored"));
+    };
+    let reads = |store: &dyn SecretStore, value: &str| {
+        assert_eq!(block_on(store.get(&id("Db"))).expect("there").text().expect("text"), value);
+        let listed = block_on(store.list(&application())).expect("a page").items;
+        assert_eq!(listed.len(), 1);
+    };
+    for value in ["1", "2"] {
+        put(if value == "1" { &clear } else { &first.store }, value);
+        reads(&clear, value);
+        reads(&first.store, value);
+    }
+    // No process without blind names is left.
+    drop(clear);
+    let second = world.process(old().with_previous_in_clear().expect("once"));
+    for (store, value) in [(&second.store, "3"), (&first.store, "4"), (&second.store, "5")] {
+        put(store, value);
+        reads(&first.store, value);
+        reads(&second.store, value);
+    }
+    let report = moved(&second);
+    assert!(report.finished && report.moved > 0, "{report:?}");
+    let alone = world.process(old());
+    reads(&alone.store, "5");
+    for version in 1..=5 {
+        let version = SecretVersion::new(version).expect("not zero");
+        let secret = block_on(alone.store.get_version(&id("Db"), version)).expect("opens");
+        assert_eq!(secret.text().expect("text"), version.to_string());
+    }
+    // The mark is left with the first name that is hashed, not before.
+    let open = |blinding| block_on(BlindNames::open(world.memory.clone(), blinding));
+    open(Blinding::in_clear_with_next(&key(1))).expect("no mark yet");
+    open(newest_alone()).expect("none still, so that any key is the first");
+    let error = open(Blinding::in_clear_with_next(&key(1))).expect_err("another key's mark");
+    assert_eq!(error.kind(), ErrorKind::KeyNotAllowed);
 }
 
 #[test]

@@ -33,6 +33,10 @@ pub(crate) fn master_key() -> MasterKeyId {
     MasterKeyId::new("main").expect("valid")
 }
 
+pub(crate) fn next_master_key() -> MasterKeyId {
+    MasterKeyId::new("next").expect("valid")
+}
+
 /// One database and one holder of master keys, that any number of processes use.
 #[derive(Debug)]
 pub(crate) struct World {
@@ -52,7 +56,8 @@ pub(crate) struct Process {
 impl World {
     pub(crate) fn new() -> Self {
         let memory = Arc::new(MemoryPersistence::new());
-        let keys = MemoryKeyProvider::new().with_key(master_key(), KeyEncryptionKey::from_bytes(&[9; 32]));
+        let key = |byte| KeyEncryptionKey::from_bytes(&[byte; 32]);
+        let keys = MemoryKeyProvider::new().with_key(master_key(), key(9)).with_key(next_master_key(), key(10));
         Self {
             records: Arc::new(Recording::new(Arc::clone(&memory))),
             keys: Arc::new(RecordingKeyProvider::new(keys)),
@@ -61,7 +66,7 @@ impl World {
     }
 
     pub(crate) fn process(&self, blinding: Blinding) -> Process {
-        let names = Arc::new(BlindNames::new(self.records.clone(), blinding.clone()));
+        let names = Arc::new(BlindNames::unchecked(self.records.clone(), blinding.clone()));
         let keys = Arc::new(BlindedKeys::new(self.keys.clone(), blinding));
         let store = store_over(keys.clone(), names.clone());
         Process { names, keys, store }

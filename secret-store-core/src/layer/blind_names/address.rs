@@ -11,6 +11,8 @@ use crate::persistence::RecordKey;
 /// Stands between a name and a number; no character of a name.
 const SEPARATOR: char = '\u{1f}';
 const APPLICATION: &str = "APP#";
+/// The character after `#`.
+const AFTER_APPLICATIONS: &str = "APP$";
 
 /// What a partition holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,16 +82,30 @@ impl<'a> Partition<'a> {
                 None => Err(unknown_record()),
             },
             Self::Settings(_) if is_settings(sort) => Ok(sort.to_owned()),
+            Self::Settings(application) => Ok(key.blind(Kind::Sort, &[&format!("~s~{application}"), sort])),
             Self::Audit { .. } if is_audit(sort) => Ok(sort.to_owned()),
-            Self::Settings(_) | Self::Audit { .. } => Err(unknown_record()),
+            Self::Audit { .. } => Err(unknown_record()),
             Self::Other(partition) => Ok(key.blind(Kind::Sort, &[partition, sort])),
+        }
+    }
+
+    /// A bound of a listing in the order of blind sort keys: what a page before ended with, or where the applications of a tenant begin
+    /// and end.
+    ///
+    /// # Errors
+    ///
+    /// As [`blind_sort`](Self::blind_sort).
+    pub(super) fn blind_bound(self, key: &Keyed, sort: &str) -> Result<String> {
+        match (self, sort) {
+            (Self::Tenant(_), APPLICATION | AFTER_APPLICATIONS) => Ok(sort.to_owned()),
+            _ => self.blind_sort(key, sort),
         }
     }
 
     /// How a range is asked for, if what it admits stands in its own order.
     pub(super) fn range(self, key: &Keyed, after: Option<&str>, before: Option<&str>) -> Option<Range> {
         match self {
-            Self::Settings(_) | Self::Audit { .. } => Some(Range::default()),
+            Self::Audit { .. } => Some(Range::default()),
             // Whatever lies between two texts begins as both of them do.
             Self::Tenant(_) => (after?.starts_with('v') && before?.starts_with('v')).then(Range::default),
             Self::History(application) => {
@@ -98,7 +114,7 @@ impl<'a> Partition<'a> {
                 let blind = || format!("{}{SEPARATOR}", key.blind(Kind::Name, &[application, name]));
                 (name == same).then(|| Range { clear: format!("{name}{SEPARATOR}"), blind: blind() })
             }
-            Self::Application(_) | Self::Other(_) => None,
+            Self::Application(_) | Self::Settings(_) | Self::Other(_) => None,
         }
     }
 }

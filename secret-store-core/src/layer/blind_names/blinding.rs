@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use super::key::{BlindingKey, BlindingKeyId, Keyed, Kind};
 use crate::error::{Error, Result};
-use crate::id::{ApplicationName, SecretId, StoreId, TenantId};
-use crate::persistence::Revision;
+use crate::id::{ApplicationName, SecretId, SecretName, StoreId, TenantId};
+use crate::persistence::{Precondition, Revision};
+
+/// In front of a revision of others, which makes of it what no persistence issues.
+const FOREIGN: &str = "~foreign.";
 
 /// The blinding keys that [`BlindNames`](crate::BlindNames) and [`BlindedKeys`](crate::BlindedKeys) of one store share. Cheap to
 /// clone.
@@ -18,6 +21,9 @@ use crate::persistence::Revision;
 ///    [`with_previous`](Self::with_previous): it reads under both and writes under the new one;
 /// 3. then a [`BlindMover`](crate::BlindMover) moves what is left;
 /// 4. and when nothing is left, the old key is no longer given.
+///
+/// A store whose names are in clear comes to blind names in the same way: first every process has the key with
+/// [`in_clear_with_next`](Self::in_clear_with_next), then with [`with_previous_in_clear`](Self::with_previous_in_clear).
 #[derive(Clone)]
 pub struct Blinding {
     inner: Arc<Inner>,
@@ -31,6 +37,7 @@ struct Inner {
 }
 
 /// How names are written in one generation of records.
+#[expect(clippy::large_enum_variant, reason = "a handful of them, each in an `Arc`")]
 #[derive(Debug)]
 pub(super) enum Scheme {
     /// As they are: before blind names were introduced.
@@ -58,6 +65,13 @@ impl Blinding {
     pub fn new(key: &BlindingKey) -> Self {
         let writing = Arc::new(Scheme::Keyed(Keyed::new(key)));
         Self { inner: Arc::new(Inner { generations: vec![writing], writing: 0 }) }
+    }
+
+    /// Writes names in clear, and also reads what others already write under a key: the first step from a store without blind names.
+    #[must_use]
+    pub fn in_clear_with_next(key: &BlindingKey) -> Self {
+        let generations = vec![Arc::new(Scheme::Clear), Arc::new(Scheme::Keyed(Keyed::new(key)))];
+        Self { inner: Arc::new(Inner { generations, writing: 0 }) }
     }
 
     /// Also reads what was written under an older key. Each further call names one older still.
@@ -100,29 +114,49 @@ impl Blinding {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// The key that is written under.
+    /// The key that is written under, or will be.
     #[must_use]
     pub fn key_id(&self) -> BlindingKeyId {
         self.keyed().id()
     }
 
     fn keyed(&self) -> &Keyed {
-        match self.scheme(self.writing()) {
-            Scheme::Keyed(key) => key,
-            Scheme::Clear => unreachable!("what is written under is a key from the beginning"),
+        let keys = self.inner.generations[self.inner.writing..].iter().filter_map(|scheme| match &**scheme {
+            Scheme::Keyed(key) => Some(key),
+            Scheme::Clear => None,
+        });
+        keys.into_iter().next().expect("what is written under is a key, or is followed by one")
+    }
+
+    /// Whether names are still written in clear.
+    pub(super) fn is_in_clear(&self) -> bool {
+        matches!(self.scheme(self.writing()), Scheme::Clear)
+    }
+
+    /// A name as the database, the key provider, logs and metrics have it under [the key](Self::key_id): 64 hexadecimal digits.
+    #[must_use]
+    pub fn display<'a>(&self, name: impl Into<BlindName<'a>>) -> String {
+        let key = self.keyed();
+        match name.into() {
+            BlindName::Store(store) => key.blind(Kind::Store, &[store.as_str()]),
+            BlindName::Application(application) => key.blind(Kind::Application, &[application.as_str()]),
+            BlindName::Secret(id) => key.blind(Kind::Name, &[id.application().as_str(), id.name().as_str()]),
+            BlindName::Tenant(tenant) => key.blind(Kind::Tenant, &[tenant.as_str()]),
         }
     }
 
-    /// A name as the database, the key provider, logs and metrics have it: 64 hexadecimal digits.
+    /// An application's name as [`display`](Self::display) shows it, where a name is asked for: for access policies, or for reading what
+    /// is recorded under blind names.
     #[must_use]
-    pub fn display<'a>(&self, name: impl Into<Name<'a>>) -> String {
-        let key = self.keyed();
-        match name.into() {
-            Name::Store(store) => key.blind(Kind::Store, &[store.as_str()]),
-            Name::Application(application) => key.blind(Kind::Application, &[application.as_str()]),
-            Name::Secret(id) => key.blind(Kind::Name, &[id.application().as_str(), id.name().as_str()]),
-            Name::Tenant(tenant) => key.blind(Kind::Tenant, &[tenant.as_str()]),
-        }
+    pub fn application(&self, name: &ApplicationName) -> ApplicationName {
+        ApplicationName::new(self.display(name)).expect("hexadecimal digits are a name")
+    }
+
+    /// The same of an application and the name of a secret in it.
+    #[must_use]
+    pub fn secret(&self, id: &SecretId) -> SecretId {
+        let name = SecretName::new(self.display(id)).expect("hexadecimal digits are a name");
+        SecretId::new(self.application(id.application()), name)
     }
 
     pub(super) fn writing(&self) -> Generation {
@@ -151,11 +185,15 @@ impl Blinding {
         Revision::new(format!("{}.{}", self.scheme(generation).tag(), revision.as_text()))
     }
 
-    /// Where a revision says that its record stands, and the revision there. One that this configuration does not know holds of nothing.
-    pub(super) fn untagged(&self, revision: &Revision) -> Option<(Generation, Revision)> {
+    /// Where a revision says that its record stands, and the condition there. A revision that was issued without blind names, or under a
+    /// key that is not in use, must hold of nothing: as it is it could be the number of another state.
+    pub(super) fn untagged(&self, revision: &Revision) -> (Generation, Precondition) {
         let text = revision.as_text();
-        let (tag, inner) = text.split_once('.')?;
-        Some((self.find(tag)?, Revision::new(inner)))
+        let found = text.split_once('.').and_then(|(tag, inner)| Some((self.find(tag)?, inner)));
+        match found {
+            Some((generation, inner)) => (generation, Precondition::Revision(Revision::new(inner))),
+            None => (self.writing(), Precondition::Revision(Revision::new(format!("{FOREIGN}{text}")))),
+        }
     }
 }
 
@@ -169,7 +207,7 @@ impl fmt::Debug for Blinding {
 /// A name to be shown blind.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub enum Name<'a> {
+pub enum BlindName<'a> {
     /// A store's.
     Store(&'a StoreId),
     /// An application's.
@@ -180,25 +218,25 @@ pub enum Name<'a> {
     Tenant(&'a TenantId),
 }
 
-impl<'a> From<&'a StoreId> for Name<'a> {
+impl<'a> From<&'a StoreId> for BlindName<'a> {
     fn from(store: &'a StoreId) -> Self {
         Self::Store(store)
     }
 }
 
-impl<'a> From<&'a ApplicationName> for Name<'a> {
+impl<'a> From<&'a ApplicationName> for BlindName<'a> {
     fn from(application: &'a ApplicationName) -> Self {
         Self::Application(application)
     }
 }
 
-impl<'a> From<&'a SecretId> for Name<'a> {
+impl<'a> From<&'a SecretId> for BlindName<'a> {
     fn from(id: &'a SecretId) -> Self {
         Self::Secret(id)
     }
 }
 
-impl<'a> From<&'a TenantId> for Name<'a> {
+impl<'a> From<&'a TenantId> for BlindName<'a> {
     fn from(tenant: &'a TenantId) -> Self {
         Self::Tenant(tenant)
     }

@@ -88,11 +88,10 @@ impl BlindNames {
         let writing = self.blinding.writing();
         let (place, condition, old) = match precondition {
             Precondition::Revision(revision) => match self.blinding.untagged(revision) {
-                Some((generation, revision)) if generation < writing => {
-                    (writing, Precondition::Absent, Some((generation, Precondition::Revision(revision))))
+                (generation, unchanged) if generation < writing => {
+                    (writing, Precondition::Absent, Some((generation, unchanged)))
                 }
-                Some((generation, revision)) => (generation, Precondition::Revision(revision), None),
-                None => (writing, precondition.clone(), None),
+                (generation, unchanged) => (generation, unchanged, None),
             },
             condition => (writing, condition.clone(), None),
         };
@@ -121,22 +120,13 @@ impl BlindNames {
         precondition: &Precondition,
         mut push: impl FnMut(Generation, RecordKey, Precondition),
     ) -> Result<()> {
-        let place = match precondition {
-            Precondition::Revision(revision) => {
-                let unknown = || (self.blinding.writing(), revision.clone());
-                Some(self.blinding.untagged(revision).unwrap_or_else(unknown))
-            }
-            Precondition::Any | Precondition::Absent => None,
-        };
-        match place {
-            Some((generation, revision)) => {
-                push(generation, self.blind(generation, key)?, Precondition::Revision(revision));
-            }
-            None => {
-                for generation in self.blinding.generations() {
-                    push(generation, self.blind(generation, key)?, precondition.clone());
-                }
-            }
+        if let Precondition::Revision(revision) = precondition {
+            let (generation, unchanged) = self.blinding.untagged(revision);
+            push(generation, self.blind(generation, key)?, unchanged);
+            return Ok(());
+        }
+        for generation in self.blinding.generations() {
+            push(generation, self.blind(generation, key)?, precondition.clone());
         }
         Ok(())
     }

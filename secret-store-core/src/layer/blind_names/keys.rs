@@ -70,10 +70,9 @@ impl BlindedKeys {
 /// The generation of the context that a wrap says it is under; `None` for one that is not in use.
 pub(super) fn generation_of(blinding: &Blinding, wrapped: &[u8]) -> Option<Generation> {
     let id = wrapped.strip_prefix(MAGIC).and_then(<[u8]>::first_chunk::<{ BlindingKeyId::BYTES }>);
-    match id {
-        Some(id) => blinding.find(&BlindingKeyId::from_bytes(*id).to_string()),
-        None => blinding.find(&Scheme::Clear.tag()),
-    }
+    let keyed = id.and_then(|id| blinding.find(&BlindingKeyId::from_bytes(*id).to_string()));
+    // A wrap in clear may begin with any bytes, if hardly with these.
+    keyed.or_else(|| blinding.find(&Scheme::Clear.tag()))
 }
 
 fn clear(name: ContextName<'_>) -> String {

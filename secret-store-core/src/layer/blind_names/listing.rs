@@ -7,8 +7,9 @@ use std::sync::Arc;
 use super::BlindNames;
 use super::address::{Partition, Range};
 use super::blinding::{Generation, Scheme};
+use super::key::Keyed;
 use crate::error::{Error, Result};
-use crate::persistence::{ListQuery, Order, Page, RecordKey, Stored};
+use crate::persistence::{Consistency, ListQuery, Order, Page, RecordKey, Stored};
 
 /// Records in one page of a partition that is read whole.
 const SCANNED_PAGE: NonZeroUsize = NonZeroUsize::new(500).expect("not zero");
@@ -54,12 +55,25 @@ impl BlindNames {
         if query.is_empty_range() {
             return Ok(Page::default());
         }
-        let writing = self.blinding.writing();
-        if let (1, Some(range)) = (self.blinding.count(), self.range(writing, query)) {
-            return self.page_of_range(writing, query, &range).await;
+        if self.blinding.count() > 1 {
+            return self.list_generations(query).await;
+        }
+        let only = self.blinding.writing();
+        if let Some(range) = self.range(only, query) {
+            return self.page_of_range(only, query, &range).await;
+        }
+        if let (true, Scheme::Keyed(key)) = (query.is_in_any_order(), self.blinding.scheme(only)) {
+            return self.page_in_any_order(only, key, query).await;
         }
         let mut collected = Collected::new(query);
-        // Oldest first: what moves on meanwhile is met again, never missed.
+        self.collect_all(only, query, &mut collected).await?;
+        Ok(collected.into_page(query.limit()))
+    }
+
+    /// Oldest first, each strongly consistent: what moves on meanwhile is met again, never missed.
+    async fn list_generations(&self, query: &ListQuery) -> Result<Page<(Arc<str>, Stored)>> {
+        let query = &query.clone().with_consistency(Consistency::Strong);
+        let mut collected = Collected::new(query);
         for generation in self.blinding.generations() {
             match self.range(generation, query) {
                 Some(range) => self.collect_range(generation, query, &range, &mut collected).await?,
@@ -67,6 +81,40 @@ impl BlindNames {
             }
         }
         Ok(collected.into_page(query.limit()))
+    }
+
+    /// One page in the order of blind sort keys, which whoever asks so can do with.
+    async fn page_in_any_order(
+        &self,
+        generation: Generation,
+        key: &Keyed,
+        query: &ListQuery,
+    ) -> Result<Page<(Arc<str>, Stored)>> {
+        let parsed = Partition::parse(query.partition());
+        let partition = self.blind_partition(generation, query.partition());
+        let mut blind = query.with_partition(Arc::clone(&partition)).unbounded();
+        if let Some(after) = query.after() {
+            blind = blind.with_after(parsed.blind_bound(key, after)?);
+        }
+        if let Some(before) = query.before() {
+            blind = blind.with_before(parsed.blind_bound(key, before)?);
+        }
+        loop {
+            let page = self.inner.list(&blind).await?;
+            let mut items = Vec::with_capacity(page.items.len());
+            for (sort, stored) in page.items {
+                items.push(self.open_listed(generation, query.partition(), &partition, sort, stored)?);
+            }
+            match (page.next, items.last()) {
+                // Where it goes on is told by a true name, which an empty page has none of.
+                (Some(next), None) => blind = blind.continued(next),
+                (Some(_), Some((last, _))) => {
+                    let next = Some(Arc::clone(last));
+                    return Ok(Page { items, next });
+                }
+                (None, _) => return Ok(Page { items, next: None }),
+            }
+        }
     }
 
     /// How the records are asked for, if their order is the backend's own.
@@ -95,10 +143,7 @@ impl BlindNames {
     ) -> Result<Page<(Arc<str>, Stored)>> {
         let partition = self.blind_partition(generation, query.partition());
         let bound = |sort: &Arc<str>| range.to_blind(sort).ok_or_else(Error::integrity);
-        let mut blind = ListQuery::new(Arc::clone(&partition))
-            .with_order(query.order())
-            .with_limit(query.limit())
-            .with_consistency(query.consistency());
+        let mut blind = query.with_partition(Arc::clone(&partition)).unbounded();
         if let Some(after) = query.after() {
             blind = blind.with_after(bound(after)?);
         }
@@ -164,7 +209,7 @@ impl BlindNames {
         stored: Stored,
     ) -> Result<(Arc<str>, Stored)> {
         let place = RecordKey::new(Arc::clone(blind_partition), blind_sort);
-        let (address, stored) = self.open(generation, &place, stored)?;
+        let (address, stored) = self.reveal(generation, &place, stored)?;
         if address.partition() != partition || self.blind(generation, &address)? != place {
             return Err(Error::integrity());
         }

@@ -16,22 +16,14 @@ fn place() -> RecordKey {
 }
 
 impl BlindNames {
-    /// Makes sure that the database is written under one of the keys in use, and leaves a mark where there is none. Under a wrong
-    /// key a store looks empty, and what is written to it is lost to everybody else: call this when a process starts.
-    ///
-    /// Where an older key of those in use has left the mark, it moves on to the newest: every process must read under that one by
-    /// then. A role that may not write leaves no mark. Nothing authenticates it: whoever can write to the database can make this fail.
-    ///
-    /// # Errors
-    ///
-    /// [`KeyNotAllowed`](ErrorKind::KeyNotAllowed) naming the key of the mark, when it is none of those in use; otherwise as
-    /// [`Persistence`].
-    pub async fn check(&self) -> Result<()> {
+    /// Compares the mark with the keys in use, and leaves or moves it.
+    pub(super) async fn check(&self) -> Result<()> {
         let blinding = self.blinding();
         let own = blinding.key_id().to_string();
         loop {
             let found = self.inner.load(&place(), Consistency::Strong).await?;
             let precondition = match &found {
+                None if blinding.is_in_clear() => return Ok(()),
                 None => Precondition::Absent,
                 Some(stored) => {
                     let id = stored.record.text(KEY_ID).ok_or_else(Error::integrity)?;

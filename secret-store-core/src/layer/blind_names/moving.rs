@@ -6,27 +6,19 @@ use super::BlindNames;
 use super::address::Partition;
 use super::blinding::{Generation, Scheme};
 use super::keys::{BlindedKeys, generation_of};
+use super::wraps::{Owner, StoredWraps};
 use crate::context::EncryptionContext;
-use crate::envelope::protected::attribute::{MASTER_KEY_ID, PROTECTED_DOCUMENT_KEY};
-use crate::envelope::protected::stored_version;
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{ApplicationName, MasterKeyId, SecretId, SecretName, StoreId, TenantId};
+use crate::id::{ApplicationName, StoreId, TenantId};
 use crate::key::WrappedKey;
 use crate::key_provider::KeyProvider;
 use crate::persistence::{Consistency, ListQuery, Persistence, Precondition, RecordKey, Stored, Write};
-use crate::record::{Record, Value};
-use crate::tenant::TenantKeyVersion;
+use crate::record::Record;
 
 /// One pass after another, until one finds nothing more to do. Writers move what they change, so that each finds less.
 const MOST_PASSES: u32 = 16;
 /// How many of those that could not be moved are named.
 const MOST_NAMED: usize = 100;
-
-const PROTECTED_TENANT_KEY: &str = "ProtectedTenantKey";
-/// Further wraps of one document key.
-const WRAPS: &str = "Wraps";
-/// In front of a tenant's id, where a record names its key as the master key: a wrap under it has no context that a key provider sees.
-const TENANT: &str = "~t~";
 
 /// Moves the records of an application or a tenant to the newest blinding key, and their wraps to its contexts.
 ///
@@ -108,6 +100,15 @@ impl<'a> BlindMover<'a> {
         self.partitions(&[format!("~k~{}", tenant.as_str())]).await
     }
 
+    /// Moves everything of a partition that is none of the library's own.
+    ///
+    /// # Errors
+    ///
+    /// As [`application`](Self::application).
+    pub async fn partition(&self, partition: &str) -> Result<BlindMove> {
+        self.partitions(&[partition.to_owned()]).await
+    }
+
     async fn partitions(&self, partitions: &[String]) -> Result<BlindMove> {
         let mut all = BlindMove::default();
         for _ in 0..MOST_PASSES {
@@ -133,13 +134,13 @@ impl<'a> BlindMover<'a> {
                 continue;
             }
             for partition in partitions {
-                self.partition(generation, partition, &mut pass).await?;
+                self.visit(generation, partition, &mut pass).await?;
             }
         }
         Ok(pass)
     }
 
-    async fn partition(&self, generation: Generation, partition: &str, pass: &mut Pass) -> Result<()> {
+    async fn visit(&self, generation: Generation, partition: &str, pass: &mut Pass) -> Result<()> {
         let names = self.names;
         let blind: Arc<str> = match names.blinding().scheme(generation) {
             Scheme::Clear => partition.into(),
@@ -168,7 +169,7 @@ impl<'a> BlindMover<'a> {
         pass: &mut Pass,
     ) -> Result<()> {
         let revision = stored.revision.clone();
-        let (address, record) = match self.names.open(generation, place, stored) {
+        let (address, record) = match self.names.reveal(generation, place, stored) {
             Ok((address, stored)) if **address.partition() == *partition => (address, stored.record),
             Ok(_) => return pass.leave(place, Error::integrity()),
             Err(error) => return pass.leave(place, error),
@@ -207,20 +208,37 @@ impl<'a> BlindMover<'a> {
         Ok(())
     }
 
-    /// The record with its wrap under the newest context, if it has one that is not.
+    /// The record with its wraps under the newest contexts, if it has one that is not.
     async fn rewrapped(&self, address: &RecordKey, record: &Record) -> Result<Option<Record>> {
         let Some((keys, store)) = self.keys else { return Ok(None) };
-        let Some(wrap) = Wrap::of(address, record)? else { return Ok(None) };
-        let blinding = self.names.blinding();
-        if generation_of(blinding, wrap.key.as_bytes()).ok_or_else(Error::integrity)? >= blinding.writing() {
+        let Some(owner) = Owner::of(address)? else { return Ok(None) };
+        let Some(wraps) = StoredWraps::of(owner.attribute(), record)? else { return Ok(None) };
+        let context = owner.context(store, record)?;
+        let (mut moved, mut all) = (false, Vec::with_capacity(wraps.all.len()));
+        for wrap in &wraps.all {
+            let newer = self.rewrap(keys, wrap, &context).await?;
+            moved |= newer.is_some();
+            all.push(newer.unwrap_or_else(|| wrap.clone()));
+        }
+        moved.then(|| wraps.replaced(record, all)).transpose()
+    }
+
+    /// One wrap under the newest context, unless it is.
+    async fn rewrap(
+        &self,
+        keys: &BlindedKeys,
+        wrap: &WrappedKey,
+        context: &EncryptionContext,
+    ) -> Result<Option<WrappedKey>> {
+        // Under a tenant's key it has no context that a key provider sees.
+        if wrap.master_key_id().tenant().is_some() {
             return Ok(None);
         }
-        let context = wrap.context(store)?;
-        let moved = keys.rewrap_key(&wrap.key, &context, wrap.key.master_key_id(), &context).await?;
-        let mut record = record.clone();
-        record.set(wrap.attribute, Value::Bytes(Arc::clone(moved.as_shared())));
-        record.set(MASTER_KEY_ID, Value::Text(Arc::clone(moved.master_key_id().as_shared())));
-        Ok(Some(record))
+        let blinding = self.names.blinding();
+        if generation_of(blinding, wrap.as_bytes()).ok_or_else(Error::integrity)? >= blinding.writing() {
+            return Ok(None);
+        }
+        keys.rewrap_key(wrap, context, wrap.master_key_id(), context).await.map(Some)
     }
 }
 
@@ -245,62 +263,5 @@ impl Pass {
             self.not_moved.push(NotMoved { address: address.clone(), reason: error.kind() });
         }
         Ok(())
-    }
-}
-
-/// The wrap in a record, and what it belongs to.
-struct Wrap<'a> {
-    attribute: &'static str,
-    key: WrappedKey,
-    owner: Owner<'a>,
-}
-
-enum Owner<'a> {
-    Secret { application: &'a str, name: &'a str, record: &'a Record },
-    Tenant { tenant: &'a str, version: u32 },
-}
-
-impl<'a> Wrap<'a> {
-    fn of(address: &'a RecordKey, record: &'a Record) -> Result<Option<Self>> {
-        let (attribute, owner) = match Partition::parse(address.partition()) {
-            Partition::Application(application) => {
-                (PROTECTED_DOCUMENT_KEY, Owner::Secret { application, name: address.sort(), record })
-            }
-            Partition::History(application) => {
-                let name = address.sort().split('\u{1f}').next().unwrap_or_default();
-                (PROTECTED_DOCUMENT_KEY, Owner::Secret { application, name, record })
-            }
-            Partition::Tenant(tenant) => {
-                let version = address.sort().strip_prefix('v').and_then(|number| number.parse().ok());
-                let Some(version) = version else { return Ok(None) };
-                (PROTECTED_TENANT_KEY, Owner::Tenant { tenant, version })
-            }
-            _ => return Ok(None),
-        };
-        let (Some(bytes), Some(master_key_id)) = (record.bytes(attribute), record.text(MASTER_KEY_ID)) else {
-            return Ok(None);
-        };
-        if master_key_id.starts_with(TENANT) {
-            return Ok(None);
-        }
-        if record.get(WRAPS).is_some() {
-            return Err(Error::new(ErrorKind::Unsupported, "the record has several wraps: store it with one first"));
-        }
-        let id = MasterKeyId::new(Arc::clone(master_key_id)).map_err(|_| Error::integrity())?;
-        Ok(Some(Self { attribute, key: WrappedKey::new(id, Arc::clone(bytes)), owner }))
-    }
-
-    fn context(&self, store: &StoreId) -> Result<EncryptionContext> {
-        match self.owner {
-            Owner::Secret { application, name, record } => {
-                let (application, name) = (ApplicationName::lenient(application)?, SecretName::lenient(name)?);
-                let id = SecretId::new(application, name);
-                Ok(EncryptionContext::document_key(store, &id, stored_version(record)?))
-            }
-            Owner::Tenant { tenant, version } => {
-                let (tenant, version) = (TenantId::new(tenant)?, TenantKeyVersion::new(version)?);
-                Ok(EncryptionContext::tenant_key(store, &tenant, version))
-            }
-        }
     }
 }

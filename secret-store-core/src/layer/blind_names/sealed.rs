@@ -11,7 +11,7 @@ use crate::crypto::{Aead, Aes256Gcm, NONCE_BYTES, TAG_BYTES};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::random_bytes;
 use crate::persistence::RecordKey;
-use crate::record::{Record, Value};
+use crate::record::{MAX_ATTRIBUTES, Record, Value};
 
 /// The one attribute of a sealed record.
 const SEALED: &str = "Sealed";
@@ -39,8 +39,20 @@ pub(super) struct Opened {
     pub(super) record: Record,
 }
 
+/// Whether it has the form of a sealed record.
+pub(super) fn is_sealed(record: &Record) -> bool {
+    record.len() == 1 && record.bytes(SEALED).is_some()
+}
+
 /// Seals a record for a blind address.
+///
+/// # Errors
+///
+/// [`TooLarge`](ErrorKind::TooLarge) for more attributes than a record has.
 pub(super) fn seal(key: &Keyed, address: &RecordKey, blind: &RecordKey, record: &Record) -> Result<Record> {
+    if record.len() > MAX_ATTRIBUTES {
+        return Err(Error::too_large("number of attributes", MAX_ATTRIBUTES as u64, record.len() as u64));
+    }
     let mut random = [0; SALT_BYTES + NONCE_BYTES];
     random_bytes(&mut random)?;
     seal_with(key, &random, address, blind, record)
@@ -76,7 +88,7 @@ pub(super) fn seal_with(
 /// [`Integrity`](ErrorKind::Integrity) for anything but what was sealed under this key for this address;
 /// [`Unsupported`](ErrorKind::Unsupported) for the form of a later release.
 pub(super) fn open(key: &Keyed, blind: &RecordKey, record: &Record) -> Result<Opened> {
-    let sealed = record.bytes(SEALED).filter(|_| record.len() == 1).ok_or_else(Error::integrity)?;
+    let sealed = record.bytes(SEALED).filter(|_| is_sealed(record)).ok_or_else(Error::integrity)?;
     let Some((header, body)) = sealed.split_at_checked(BODY_AT) else { return Err(Error::integrity()) };
     check_header(key, header)?;
     let nonce: &[u8; NONCE_BYTES] = header[NONCE_AT..].try_into().map_err(|_| Error::integrity())?;
@@ -110,7 +122,7 @@ fn aad(key: &Keyed, blind: &RecordKey) -> impl std::ops::Deref<Target = [u8]> {
 }
 
 /// Two parts, each padded: the address and all text, then everything else.
-fn encode(address: &RecordKey, record: &Record) -> Vec<u8> {
+pub(super) fn encode(address: &RecordKey, record: &Record) -> Vec<u8> {
     let (mut text, mut other) = (Record::with_capacity(record.len()), Record::with_capacity(record.len()));
     for (name, value) in record.iter() {
         let part = if matches!(value, Value::Text(_)) { &mut text } else { &mut other };
@@ -164,3 +176,6 @@ fn joined(text: &Record, other: &Record) -> Record {
     let attributes = text.iter().chain(other.iter());
     attributes.map(|(name, value)| (Cow::<'static, str>::Owned(name.to_owned()), value.clone())).collect()
 }
+
+#[cfg(test)]
+mod tests;

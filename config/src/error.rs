@@ -1,0 +1,74 @@
+//! What can be wrong with configuration.
+
+use std::fmt;
+
+use secret_store_core::Error;
+
+/// Why configuration was not loaded: it names the secret at fault and never shows a value.
+#[derive(Debug)]
+pub struct LoadError {
+    kind: LoadErrorKind,
+    name: Option<String>,
+    detail: String,
+    source: Option<Error>,
+}
+
+/// What is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LoadErrorKind {
+    /// A field without a default has no secret.
+    Missing,
+    /// A value is not of its field's type.
+    Malformed,
+    /// A name is both a secret and the beginning of others.
+    Ambiguous,
+    /// A secret belongs to no field, where the type denies unknown ones.
+    Unknown,
+    /// The store could not be read: [`source`](std::error::Error::source) says why.
+    Store,
+}
+
+impl LoadError {
+    pub(crate) fn new(kind: LoadErrorKind, name: Option<String>, detail: String) -> Self {
+        Self { kind, name, detail, source: None }
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub fn kind(&self) -> LoadErrorKind {
+        self.kind
+    }
+
+    /// The name of the secret that is missing, malformed, ambiguous or unknown.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+}
+
+impl From<Error> for LoadError {
+    fn from(error: Error) -> Self {
+        Self { kind: LoadErrorKind::Store, name: None, detail: String::new(), source: Some(error) }
+    }
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name.as_deref().unwrap_or_default().escape_debug();
+        let detail = &self.detail;
+        match self.kind {
+            LoadErrorKind::Missing => write!(f, "the secret `{name}` is missing: store it, or {detail}"),
+            LoadErrorKind::Malformed => write!(f, "the secret `{name}` is not {detail}"),
+            LoadErrorKind::Ambiguous => write!(f, "the secret `{name}` is also the beginning of others: {detail}"),
+            LoadErrorKind::Unknown => write!(f, "the secret `{name}` belongs to no field: {detail}"),
+            LoadErrorKind::Store => f.write_str("the secrets could not be read: see the source"),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|source| source as _)
+    }
+}
