@@ -11,8 +11,8 @@ use futures::executor::block_on;
 use secret_store_core::audit::{AuditedStore, TracingSink};
 use secret_store_core::{
     CachedStore, DeleteOptions, DocumentKey, EncryptionContext, EnvelopeStore, GeneratedKey, KeyEncryptionKey,
-    KeyProvider, ListOptions, MasterKeyId, Metadata, Precondition, PutOptions, Result, Revision, SecretStore, SecretStoreExt,
-    SecretValue, TracedKeys, TracedRecords, TracedStore, WrappedKey,
+    KeyProvider, ListOptions, MasterKeyId, Metadata, Precondition, PutOptions, Result, Revision, SecretStore,
+    SecretStoreExt, SecretValue, TracedKeys, TracedRecords, TracedStore, WrappedKey,
 };
 use secret_store_memory::MemoryPersistence;
 use tracing::Level;
