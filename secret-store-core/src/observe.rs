@@ -76,8 +76,10 @@ thread_local! {
     static CURRENT: RefCell<Option<Arc<Observation>>> = const { RefCell::new(None) };
 }
 
+/// While a thread ends there is nobody left to tell: what is dropped then may still report.
 fn report(tell: impl Fn(&Observation)) {
-    CURRENT.with_borrow(|current| {
+    let _ = CURRENT.try_with(|current| {
+        let current = current.borrow();
         let mut next = current.as_ref();
         while let Some(observation) = next {
             tell(observation);
@@ -100,12 +102,13 @@ pub(crate) struct Observation {
 impl Observation {
     /// Of an operation that begins now, as a part of the one that is polled.
     pub(crate) fn begin() -> Arc<Self> {
-        Arc::new(Self { within: CURRENT.with_borrow(Clone::clone), ..Self::default() })
+        let within = CURRENT.try_with(|current| current.borrow().clone()).unwrap_or_default();
+        Arc::new(Self { within, ..Self::default() })
     }
 
     /// Reports of this thread go here until the guard is dropped.
     pub(crate) fn enter(self: &Arc<Self>) -> Entered {
-        Entered(CURRENT.replace(Some(Arc::clone(self))))
+        Entered(CURRENT.try_with(|current| current.replace(Some(Arc::clone(self)))).ok())
     }
 
     pub(crate) fn lookups(&self, cache: Cache, lookup: Lookup) -> u32 {
@@ -125,12 +128,14 @@ impl Observation {
     }
 }
 
-/// Puts back who was told before.
-pub(crate) struct Entered(Option<Arc<Observation>>);
+/// Puts back who was told before, unless the thread ends.
+pub(crate) struct Entered(Option<Option<Arc<Observation>>>);
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        CURRENT.set(self.0.take());
+        if let Some(before) = self.0.take() {
+            drop(CURRENT.try_with(|current| current.replace(before)));
+        }
     }
 }
 

@@ -94,7 +94,7 @@ impl KeyCache {
     pub(super) fn new(capacity: usize, ttl: Duration, clock: Arc<dyn Clock>) -> Self {
         // No refresh ahead and nothing stale: an unwrap that fails is a key that may not be used.
         let lifetimes = Lifetimes { value: ttl, error: REFUSAL_TTL, ahead: Duration::ZERO, stale: Duration::ZERO };
-        Self { cache: Cache::new(capacity, lifetimes, is_definite, clock, observe::Cache::DocumentKeys) }
+        Self { cache: Cache::new(capacity, lifetimes, is_definite, clock, Some(observe::Cache::DocumentKeys)) }
     }
 
     /// Opens a value with what is there of a wrapped key; `None` where nothing is.

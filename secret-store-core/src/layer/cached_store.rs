@@ -38,8 +38,13 @@ impl SecretCache {
     #[must_use]
     pub fn new(options: &CacheOptions) -> Self {
         let remembers = |kind| kind == ErrorKind::NotFound;
-        let entries =
-            Cache::new(options.capacity, options.lifetimes(), remembers, options.clock(), observe::Cache::Secrets);
+        let entries = Cache::new(
+            options.capacity,
+            options.lifetimes(),
+            remembers,
+            options.clock(),
+            Some(observe::Cache::Secrets),
+        );
         Self { entries, scopes: Arc::default() }
     }
 

@@ -96,7 +96,7 @@ impl World {
         let clock = Arc::new(TestClock::default());
         let lifetimes = Lifetimes { value: TTL, error: TTL, ahead: Duration::ZERO, stale: Duration::ZERO };
         let cache =
-            Cache::new(capacity, lifetimes, |_| false, clock.clone(), observe::Cache::Secrets).expect("it is on");
+            Cache::new(capacity, lifetimes, |_| false, clock.clone(), Some(observe::Cache::Secrets)).expect("it is on");
         Arc::new(Self {
             cache,
             clock,

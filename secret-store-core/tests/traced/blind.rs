@@ -17,7 +17,8 @@ const APPLICATION: &str = "Canary-Application";
 const SECRET: &str = "Canary-Name";
 
 fn blind_store(records: Arc<dyn Persistence>, blinding: &Blinding) -> EnvelopeStore {
-    let records = BlindNames::unchecked(Arc::new(TracedRecords::new(records, "test-records")), blinding.clone());
+    let records = Arc::new(TracedRecords::new(records, "test-records"));
+    let records = block_on(BlindNames::open(records, blinding.clone())).expect("a new store");
     let keys = BlindedKeys::new(Arc::new(TracedKeys::new(Arc::new(keys()), "test-keys")), blinding.clone());
     let store = EnvelopeStore::builder(Arc::new(keys), Arc::new(records)).store_id("prod").master_key("main");
     store.build().expect("valid")
@@ -36,7 +37,7 @@ fn applications_are_shown_as_the_database_has_them() {
     block_on(clear.put(&secret, VALUE.into())).expect("stored");
     assert!(format!("{:?}", recorder.take()).contains(APPLICATION));
 
-    let traced = TracedStore::new(Arc::new(store), "test").with_blinding(blinding.clone());
+    let traced = TracedStore::new(Arc::new(store), "test").with_blind_names(blinding.clone());
     block_on(async {
         traced.put(&secret, VALUE.into()).await.expect("stored");
         traced.get(&secret).await.expect("opens");
@@ -61,7 +62,7 @@ fn a_warning_is_blind_too() {
     let (key, _bytes) = BlindingKey::generate().expect("random");
     let blinding = Blinding::new(&key);
     let records = Arc::new(MemoryPersistence::new());
-    let store = super::over(records.clone()).with_blinding(blinding.clone());
+    let store = super::over(records.clone()).with_blind_names(blinding.clone());
     block_on(store.put(&super::id("Db"), VALUE.into())).expect("stored");
     forge(&records, "ProtectedSecretValue", vec![0; 80]);
     block_on(store.get(&super::id("Db"))).expect_err("forged");

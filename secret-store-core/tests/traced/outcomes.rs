@@ -191,3 +191,31 @@ fn several_applications_are_not_taken_for_the_first() {
     drop(block_on(store.get_all(&super::application())));
     assert_eq!(operation(&recorder.take()).get("application"), Some("App"));
 }
+
+/// Some executors drop what is left when their thread ends, after thread-local variables are gone.
+#[test]
+fn an_operation_may_be_dropped_while_its_thread_ends() {
+    use std::cell::RefCell;
+    type Left = futures::future::BoxFuture<'static, ()>;
+    thread_local! {
+        static BEFORE: RefCell<Option<Left>> = const { RefCell::new(None) };
+        static AFTER: RefCell<Option<Left>> = const { RefCell::new(None) };
+    }
+    let ended = std::thread::spawn(|| {
+        let (_recorder, _guard) = Recorder::listen(Level::DEBUG);
+        let begun = || -> Left {
+            let cached = secret_store_core::CachedStore::new(envelope(Arc::new(super::Slow::default())));
+            let store = TracedStore::new(Arc::new(cached), "test").with_metrics();
+            block_on(store.put(&id("Db"), VALUE.into())).expect("stored");
+            let mut read: Left = Box::pin(async move { drop(store.get(&id("Db")).await) });
+            assert!(futures::FutureExt::now_or_never(&mut read).is_none());
+            read
+        };
+        // One is registered to be dropped before anything of this library, the other one after it.
+        BEFORE.with_borrow_mut(|left| *left = None);
+        let first = begun();
+        AFTER.with_borrow_mut(|left| *left = Some(begun()));
+        BEFORE.with_borrow_mut(|left| *left = Some(first));
+    });
+    ended.join().expect("nothing panics");
+}

@@ -22,7 +22,7 @@ use crate::store::{DeleteOptions, GetOptions, ListOptions, PutOptions, SecretSto
 /// |---|---|
 /// | `operation` | `get`, `put`, `delete`, `list`, `history`, `get_many`, `get_all` |
 /// | `backend` | the name given to [`new`](Self::new) |
-/// | `application` | the application, escaped or [blind](Self::with_blinding); of `get_many` where all are of one |
+/// | `application` | the application, escaped or [blind](Self::with_blind_names); of `get_many` where all are of one |
 /// | `outcome` | `ok`, the [kind](crate::ErrorKind) of the error (`not_found` …), `cancelled` for a future that was dropped, `panicked` |
 /// | `duration_us` | microseconds from the call to its outcome |
 /// | `attempts` | 1, and one more for each lost race after which it began again and each request that was repeated |
@@ -71,7 +71,7 @@ impl TracedStore {
 
     /// Shows applications as the database has them under [`BlindNames`](crate::BlindNames): 64 hexadecimal digits.
     #[must_use]
-    pub fn with_blinding(mut self, blinding: Blinding) -> Self {
+    pub fn with_blind_names(mut self, blinding: Blinding) -> Self {
         self.observer.blinding = Some(blinding);
         self
     }
