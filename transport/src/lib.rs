@@ -1,6 +1,7 @@
 //! Secrets in and out without plaintext crossing: for both ends, client and server. No network code: bytes and serde types go
 //! in and come out.
 
+pub mod credential;
 mod expiry;
 pub mod key_record;
 mod once;

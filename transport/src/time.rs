@@ -4,7 +4,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use secret_store_core::{Error, Result};
 
-
 /// A time as messages carry it.
 ///
 /// # Errors

@@ -130,9 +130,8 @@ mod tests {
 
     #[test]
     fn a_domain_admits_its_own_hosts_and_no_other() {
-        let admits = |domain: &str, host: &str| {
-            Domain::new(domain).expect("a domain").admits(&Host::new(host).expect("a host"))
-        };
+        let admits =
+            |domain: &str, host: &str| Domain::new(domain).expect("a domain").admits(&Host::new(host).expect("a host"));
         for (domain, host) in [
             ("example.com", "example.com"),
             ("Example.com", "EXAMPLE.COM"),
@@ -163,8 +162,24 @@ mod tests {
         let long = format!("{}.com", "a".repeat(64));
         let longer = vec!["a".repeat(63); 4].join(".");
         for text in [
-            "", ".", "..", "a..b", "a.", "-a.com", "a-.com", "exämple.com", "a b.com", "a.com:443", "https://a.com", "[::1]",
-            "a_b.com", "a.com/", "a\0.com", "*.a.com", &long, &longer,
+            "",
+            ".",
+            "..",
+            "a..b",
+            "a.",
+            "-a.com",
+            "a-.com",
+            "exämple.com",
+            "a b.com",
+            "a.com:443",
+            "https://a.com",
+            "[::1]",
+            "a_b.com",
+            "a.com/",
+            "a\0.com",
+            "*.a.com",
+            &long,
+            &longer,
         ] {
             assert!(Host::new(text).is_err(), "{text}");
             assert!(Domain::new(text).is_err(), "{text}");

@@ -7,15 +7,15 @@ use secret_store_core::{ContentKey, Error, ErrorKind, Result, SecretValue, Tenan
 use zeroize::Zeroizing;
 
 use super::derive::hkdf;
-use super::message::{Credential, CredentialInfo, Parts, SALT_BYTES, SIGNATURE_BYTES, derivation, signed};
+use super::message::{Credential, CredentialInfo, Parts, SALT_BYTES, SIGNATURE_BYTES, SUITE, derivation, signed};
 use super::place::{CredentialKeyVersion, MAX_TEXT_BYTES};
 use crate::random::fill;
 use crate::wire::{Kind, Reader, Writer};
 
-/// In frames of stored keys: a credential key. (1 and 2 are key pairs of recipients.)
-const STORED_SUITE: u8 = 3;
+/// What a stored key is: see the registry in `recipient`.
+const PURPOSE: u8 = 3;
 const KEY_BYTES: usize = 32;
-const MAX_STORED_BYTES: usize = 5 + 4 * 3 + MAX_TEXT_BYTES + 4 + KEY_BYTES;
+const MAX_STORED_BYTES: usize = 5 + 4 * 4 + 1 + MAX_TEXT_BYTES + 4 + KEY_BYTES;
 
 /// A user's credential key (the *data key* of the original): 32 random bytes, of one version, that only derive.
 ///
@@ -52,12 +52,13 @@ impl CredentialKey {
         Self { verify: CredentialVerifyKey { tenant, version, key: verifying }, key }
     }
 
-    /// The key as it is handed to the user's client, and as it is stored: a frame of kind 10, suite 3 (`docs/format.md`, section 17).
+    /// The key as it is handed to the user's client, and as it is stored: a frame of kind 10 (`docs/format.md`, section 17).
     #[must_use]
     pub fn to_stored(&self) -> SecretValue {
         let tenant = self.tenant().as_str().as_bytes();
-        let frame = Writer::with_capacity(Kind::StoredKey, STORED_SUITE, 4 * 3 + tenant.len() + 4 + KEY_BYTES);
-        let frame = frame.field(tenant).field(&self.version().get().to_be_bytes()).field(&self.key[..]);
+        let frame = Writer::with_capacity(Kind::StoredKey, SUITE, 4 * 4 + 1 + tenant.len() + 4 + KEY_BYTES);
+        let frame =
+            frame.field(&[PURPOSE]).field(tenant).field(&self.version().get().to_be_bytes()).field(&self.key[..]);
         SecretValue::new(frame.finish())
     }
 
@@ -69,8 +70,12 @@ impl CredentialKey {
     /// [`Integrity`](ErrorKind::Integrity) for anything else.
     pub fn from_stored(stored: &[u8]) -> Result<Self> {
         let mut reader = Reader::new(stored, Kind::StoredKey, MAX_STORED_BYTES)?;
-        if reader.suite() != STORED_SUITE {
-            return Err(Error::new(ErrorKind::Unsupported, "this stored key is no credential key of a known suite"));
+        let [PURPOSE] = reader.array()? else { return Err(Error::integrity()) };
+        if reader.suite() != SUITE {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "the credential key has an unknown suite: upgrade the library",
+            ));
         }
         let tenant = TenantId::new(reader.text(MAX_TEXT_BYTES)?).map_err(|_| Error::integrity())?;
         let version = CredentialKeyVersion::new(reader.u32()?).map_err(|_| Error::integrity())?;
@@ -100,7 +105,7 @@ impl CredentialKey {
     /// The key for one message, from its salt.
     pub(super) fn content_key(&self, salt: &[u8; SALT_BYTES]) -> ContentKey {
         let mut key = Zeroizing::new([0; KEY_BYTES]);
-        hkdf(&self.key, salt, &derivation("seal key", self.tenant(), self.version()), &mut key);
+        hkdf(&self.key[..], salt, &derivation("seal key", self.tenant(), self.version()), &mut key);
         ContentKey::from_bytes(&key)
     }
 

@@ -195,7 +195,10 @@ impl CredentialKeyVersion {
     /// [`TooLarge`](secret_store_core::ErrorKind::TooLarge) after 2³² − 1 versions.
     pub fn next(self) -> Result<Self> {
         let limit = u64::from(u32::MAX);
-        self.0.checked_add(1).map(Self).ok_or_else(|| Error::too_large("the version of a credential key", limit, limit + 1))
+        self.0
+            .checked_add(1)
+            .map(Self)
+            .ok_or_else(|| Error::too_large("the version of a credential key", limit, limit + 1))
     }
 }
 
