@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::derive::hkdf;
 use super::message::{Credential, CredentialInfo, Parts, SALT_BYTES, SIGNATURE_BYTES, SUITE, derivation, signed};
 use super::place::{CredentialKeyVersion, MAX_TEXT_BYTES};
+use crate::key_record::ed25519;
 use crate::random::fill;
 use crate::wire::{Kind, Reader, Writer};
 
@@ -162,10 +163,10 @@ impl CredentialVerifyKey {
     ///
     /// # Errors
     ///
-    /// [`Integrity`](ErrorKind::Integrity) for what is no point of the curve, or one of small order.
+    /// [`Integrity`](ErrorKind::Integrity) for what is no point of the curve in its one form, or one of small order.
     pub fn from_bytes(tenant: TenantId, version: CredentialKeyVersion, bytes: &[u8; KEY_BYTES]) -> Result<Self> {
-        let key = VerifyingKey::from_bytes(bytes).map_err(|_| Error::integrity())?;
-        if key.is_weak() { Err(Error::integrity()) } else { Ok(Self { tenant, version, key }) }
+        let key = ed25519(bytes).map_err(|_| Error::integrity())?;
+        Ok(Self { tenant, version, key })
     }
 
     /// The 32 bytes.
