@@ -40,7 +40,7 @@ use sha2::{Digest, Sha256};
 
 use crate::expiry::Expiry;
 use crate::wire::{Kind, Message, Reader, Writer, message};
-use authority::SIGNATURE_BYTES;
+pub(crate) use authority::SIGNATURE_BYTES;
 
 message! {
     /// A public key and whose it is, signed by an [`Authority`]. Nothing in it is believed before [`verify`](Self::verify).
@@ -185,3 +185,6 @@ impl TrustedKey {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,9 @@ mod hpke;
 #[cfg(feature = "rsa")]
 mod rsa;
 
+#[cfg(feature = "rsa")]
+pub(crate) use rsa::BareKey;
+
 use std::fmt;
 
 use secret_store_core::{Error, Result, SecretValue};
@@ -247,3 +250,6 @@ impl fmt::Debug for RecipientKeyPair {
 
 /// A private key in its stored form.
 type PrivateBytes = Zeroizing<Vec<u8>>;
+
+#[cfg(test)]
+mod tests;

@@ -74,6 +74,10 @@ coded! {
         Ingest = 8 "ingest",
         /// Such a credential was opened and used.
         Use = 9 "use",
+        /// A secret that its client sealed was submitted.
+        PutSealed = 10 "put sealed",
+        /// Secrets were requested, and sealed to the key of the request.
+        Retrieve = 11 "retrieve",
     }
 }
 
@@ -81,7 +85,7 @@ impl Action {
     /// Whether it changes the store, and therefore leaves an intent and an outcome.
     #[must_use]
     pub fn is_mutation(self) -> bool {
-        matches!(self, Self::Put | Self::Delete | Self::Ingest)
+        matches!(self, Self::Put | Self::Delete | Self::Ingest | Self::PutSealed)
     }
 }
 

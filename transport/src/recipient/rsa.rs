@@ -93,7 +93,31 @@ impl PrivateKey {
     }
 }
 
-fn decrypt(key: &OaepPrivateDecryptingKey, ciphertext: &[u8], label: &[u8]) -> Result<PrivateBytes> {
+/// A key for bare blocks of another system: OAEP without a label, nothing around it.
+pub(crate) struct BareKey(Arc<OaepPrivateDecryptingKey>);
+
+impl BareKey {
+    pub(crate) fn from_pkcs8(der: &[u8]) -> Result<Self> {
+        let refused =
+            || Error::invalid_input("the key is no RSA private key of 2,048, 3,072 or 4,096 bits in PKCS #8, DER");
+        let key = PrivateDecryptingKey::from_pkcs8(der).map_err(|_| refused())?;
+        if !matches!(key.key_size_bits(), 2048 | 3072 | 4096) {
+            return Err(refused());
+        }
+        Ok(Self(Arc::new(OaepPrivateDecryptingKey::new(key).map_err(|_| refused())?)))
+    }
+
+    pub(crate) async fn open(&self, block: &[u8]) -> Result<SecretValue> {
+        if block.len() != self.0.key_size_bytes() {
+            return Err(Error::integrity());
+        }
+        let (key, block) = (Arc::clone(&self.0), block.to_vec());
+        let mut message = blocking::unblock(move || decrypt(&key, &block, b"")).await?;
+        Ok(SecretValue::new(std::mem::take(&mut *message)))
+    }
+}
+
+pub(super) fn decrypt(key: &OaepPrivateDecryptingKey, ciphertext: &[u8], label: &[u8]) -> Result<PrivateBytes> {
     let mut message = Zeroizing::new(vec![0; key.min_output_size()]);
     let decrypted = key.decrypt(&OAEP_SHA256_MGF1SHA256, ciphertext, &mut message, Some(label));
     let size = decrypted.map_err(|_| Error::integrity())?.len();
