@@ -22,6 +22,8 @@ pub use key::{CredentialKey, CredentialVerifyKey};
 pub use keys::CredentialKeys;
 pub use message::{Credential, CredentialInfo, MAX_CREDENTIAL_BYTES};
 pub use original::import_original;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use original::json::string as original_json_string;
 pub use place::{Alias, CredentialId, CredentialKeyVersion, CredentialOwner, CredentialPlace, FieldName};
 pub use rotation::{
     CredentialCensus, CredentialFinding, CredentialProgress, CredentialRotation, CredentialRotationOptions,

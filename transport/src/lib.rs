@@ -3,6 +3,9 @@
 
 pub mod credential;
 mod expiry;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod key_record;
 mod once;
 mod organisation_keys;

@@ -6,7 +6,7 @@
 //! **What that admits**: nothing says whose field it is, or which. Who can write to the original's database can have exchanged the
 //! fields and credentials of one user for each other, and no import can tell. Have the user look at what was imported.
 
-mod json;
+pub(crate) mod json;
 
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Key};

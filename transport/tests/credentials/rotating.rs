@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use secret_store_core::{
-    DeleteOptions, ErrorKind, GetOptions, ListOptions, PutOptions, Result, Secret, SecretId,
-    SecretInfo, SecretStore, SecretStoreExt as _, SecretValue,
+    DeleteOptions, ErrorKind, GetOptions, ListOptions, PutOptions, Result, Secret, SecretId, SecretInfo, SecretStore,
+    SecretStoreExt as _, SecretValue,
 };
 use secret_store_transport::Message as _;
 use secret_store_transport::credential::{

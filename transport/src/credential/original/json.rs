@@ -3,7 +3,7 @@
 use secret_store_core::{Error, Result, SecretValue};
 
 /// The text of a JSON document that is one string, with nothing but white space around it.
-pub(super) fn string(document: &[u8]) -> Result<SecretValue> {
+pub(crate) fn string(document: &[u8]) -> Result<SecretValue> {
     let document = std::str::from_utf8(document).map_err(|_| Error::integrity())?;
     let quoted = document.trim_matches([' ', '\t', '\n', '\r']);
     let inner = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or_else(Error::integrity)?;
