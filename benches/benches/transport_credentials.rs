@@ -89,7 +89,11 @@ fn ingest(criterion: &mut Criterion) {
             bencher.iter(|| key.verify_key().verify(black_box(&sealed)).expect("authentic"));
         });
         group.bench_function(BenchmarkId::new("ingest", bytes), |bencher| {
-            bencher.iter_batched(&mut next, |sealed| now(intake.ingest(&owner, sealed)).expect("taken"), BatchSize::SmallInput);
+            bencher.iter_batched(
+                &mut next,
+                |sealed| now(intake.ingest(&owner, sealed)).expect("taken"),
+                BatchSize::SmallInput,
+            );
         });
     }
     group.finish();

@@ -1,4 +1,22 @@
-//! Client-encrypted credentials.
+//! Credentials that users' clients encrypt, kept by a server that can neither open nor make one.
+//!
+//! A user's client has a [`CredentialKey`]. With it, it encrypts and signs one field of a credential for one domain
+//! ([`encrypt_credential`], no store needed). A [`CredentialIntake`] verifies the signature by the public half of the key and stores the
+//! submitted bytes; a [`CredentialVault`] opens them for a closure at the moment of use, and wipes them; [`CredentialKeys`] keeps users'
+//! keys as secrets, and replaces one by another.
+//!
+//! | to | use |
+//! |---|---|
+//! | encrypt and open on the client | [`encrypt_credential`], [`decrypt_credential`], [`NewCredential`] |
+//! | take what clients submit | [`CredentialIntake`]; [`TrialOpenIntake`] where there are no verify keys |
+//! | use a credential | [`CredentialVault::with_credential`], [`CredentialUse`], [`CredentialView`] |
+//! | make one-time passwords | [`CredentialView::totp_now`], [`Totp`] |
+//! | make, hand out, renew, rotate keys | [`CredentialKeys`] |
+//! | take over the original vault's | [`import_original`] |
+//!
+//! What stands in clear, authenticated, is [`CredentialInfo`]: owner, key version, place, domain, alias, revision, expiry. Everybody who
+//! sees a credential can read it. `docs/guides/client-encrypted-credentials.md` goes through all of it; bytes are in `docs/format.md`,
+//! section 17.
 
 mod derive;
 mod domain;

@@ -3,6 +3,6 @@
 mod credential;
 
 pub use credential::{
-    credential, credential_key, credential_key_sample, credential_sample, original_text, original_text_sample, totp_secret,
-    totp_secret_sample,
+    credential, credential_key, credential_key_sample, credential_sample, original_text, original_text_sample,
+    totp_secret, totp_secret_sample,
 };

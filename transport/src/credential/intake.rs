@@ -33,6 +33,17 @@ const MAX_VERIFIED: usize = 4096;
 /// }
 /// ```
 ///
+/// (With a persistence in its place the same compiles.)
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use secret_store_core::{EnvelopeStore, Persistence};
+/// # use secret_store_transport::{credential::CredentialIntake, Trust};
+/// fn with_records(records: Arc<dyn Persistence>, trust: Trust) -> CredentialIntake {
+///     CredentialIntake::new(records, trust)
+/// }
+/// ```
+///
 /// # Guarantees
 ///
 /// * What is taken was signed by the user's client, all of it, under a version of the user's key that is accepted at the moment of
@@ -49,8 +60,10 @@ pub struct CredentialIntake {
     trust: Trust,
     clock: Arc<dyn Clock>,
     audit: Option<AuditRecorder>,
-    verified: Arc<Mutex<HashMap<(ApplicationName, CredentialKeyVersion), Arc<Verified>>>>,
+    verified: Arc<Mutex<VerifiedKeys>>,
 }
+
+type VerifiedKeys = HashMap<(ApplicationName, CredentialKeyVersion), Arc<Verified>>;
 
 /// A verify key, and the record that it was found trustworthy by.
 struct Verified {

@@ -151,6 +151,17 @@ impl fmt::Debug for CredentialKey {
 ///     let _ = encrypt_credential(key, credential, value);
 /// }
 /// ```
+///
+/// (With the key itself both compile.)
+///
+/// ```
+/// # use secret_store_core::SecretValue;
+/// # use secret_store_transport::credential::{Credential, CredentialKey, NewCredential, decrypt_credential, encrypt_credential};
+/// fn both(key: &CredentialKey, credential: &Credential, new: &NewCredential, value: &SecretValue) {
+///     let _ = decrypt_credential(key, credential);
+///     let _ = encrypt_credential(key, new, value);
+/// }
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct CredentialVerifyKey {
     tenant: TenantId,

@@ -5,11 +5,12 @@ mod report;
 pub use report::{CredentialCensus, CredentialFinding, CredentialProgress, CredentialRotation};
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::sync::Arc;
 
 use secret_store_core::{
-    DeleteOptions, Error, ErrorKind, ListOptions, Precondition, Result, SecretStore as _, Stored, Write,
+    Consistency, DeleteOptions, Error, ErrorKind, ListOptions, Precondition, Result, SecretStore as _, Stored, Write,
 };
 
 use super::key::CredentialKey;
@@ -122,22 +123,39 @@ impl CredentialKeys {
     ) -> Result<CredentialRotation> {
         let (to, fence) = self.begin(owner, from).await?;
         let mut rotation = CredentialRotation::new(to.version());
-        let mut old_keys = BTreeMap::new();
+        self.convert_all(owner, &to, &fence, options, &mut rotation).await?;
+        if rotation.findings().is_empty() || options.unreadable == Unreadable::Abandon {
+            self.shred_below(owner, to.version(), &mut rotation).await?;
+        }
+        Ok(rotation)
+    }
+
+    /// One pass over a user's credentials. Complete, because nothing under an older key has landed since it began.
+    async fn convert_all(
+        &self,
+        owner: &CredentialOwner,
+        to: &CredentialKey,
+        fence: &Stored,
+        options: &CredentialRotationOptions,
+        rotation: &mut CredentialRotation,
+    ) -> Result<()> {
+        let mut old_keys = OldKeys::new();
         let mut query = records::credentials(owner);
         loop {
             let page = self.records.0.list(&query).await?;
             for (sort, stored) in page.items {
-                let (place, slot) = match parse(owner, &sort, &stored) {
-                    Ok(parsed) => parsed,
-                    Err(error) => {
-                        rotation.find(&sort, &error);
-                        continue;
+                let changed = match parse(owner, &sort, &stored) {
+                    Ok((place, slot)) => {
+                        let current = Current { place: &place, slot, stored };
+                        self.convert(owner, current, to, fence, &mut old_keys).await
                     }
+                    Err(error) => Err(error),
                 };
-                let current = Current { place: &place, slot, stored };
-                match self.convert(owner, current, &to, &fence, &mut old_keys).await {
+                match changed {
                     Ok(changed) => rotation.count(changed),
-                    Err(error) if error.kind() == ErrorKind::Integrity => rotation.find(&sort, &error),
+                    Err(error) if matches!(error.kind(), ErrorKind::Integrity | ErrorKind::Unsupported) => {
+                        rotation.find(&sort, &error);
+                    }
                     Err(error) => return Err(error),
                 }
                 if let Some(progress) = &options.progress {
@@ -146,14 +164,9 @@ impl CredentialKeys {
             }
             match page.next {
                 Some(next) => query = query.continued(next),
-                None => break,
+                None => return Ok(()),
             }
         }
-        drop(old_keys);
-        if rotation.findings().is_empty() || options.unreadable == Unreadable::Abandon {
-            self.shred_below(owner, to.version(), &mut rotation).await?;
-        }
-        Ok(rotation)
     }
 
     /// The version that `from` is rotated to, made if there is none, and what its record must stay.
@@ -195,7 +208,7 @@ impl CredentialKeys {
         mut current: Current<'_>,
         to: &CredentialKey,
         fence: &Stored,
-        old_keys: &mut BTreeMap<CredentialKeyVersion, CredentialKey>,
+        old_keys: &mut OldKeys,
     ) -> Result<bool> {
         for _ in 0..MAX_ATTEMPTS {
             let Slot::Credential(credential) = &current.slot else { return Ok(false) };
@@ -203,11 +216,7 @@ impl CredentialKeys {
             if version >= to.version() {
                 return Ok(false);
             }
-            if !old_keys.contains_key(&version) {
-                let key = load_key(&*self.store, owner, version).await;
-                old_keys.insert(version, key.map_err(key_is_gone)?);
-            }
-            let old = old_keys.get(&version).ok_or_else(Error::integrity)?;
+            let old = self.old_key(owner, version, old_keys).await?;
             let slot = Slot::Credential(encrypt_anew(credential, old, to)?);
             let fence = Some((to.version(), fence));
             match self.records.replace(owner, current.place, &slot, Some(&current.stored), fence).await {
@@ -221,6 +230,22 @@ impl CredentialKeys {
             }
         }
         Err(Error::conflict(0, Some(current.stored.revision.clone())))
+    }
+
+    /// An older key, read once.
+    async fn old_key<'a>(
+        &self,
+        owner: &CredentialOwner,
+        version: CredentialKeyVersion,
+        old_keys: &'a mut OldKeys,
+    ) -> Result<&'a CredentialKey> {
+        match old_keys.entry(version) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(place) => {
+                let key = load_key(&*self.store, owner, version).await;
+                Ok(place.insert(key.map_err(key_is_gone)?))
+            }
+        }
     }
 
     async fn shred_below(
@@ -253,7 +278,7 @@ impl CredentialKeys {
             Err(error) if error.kind() == ErrorKind::NotFound => false,
             Err(error) => return Err(error),
         };
-        let strong = ListOptions::default().with_consistency(secret_store_core::Consistency::Strong);
+        let strong = ListOptions::default().with_consistency(Consistency::Strong);
         let left = self.store.history_with(&id, strong).await?;
         if left.items.is_empty() && left.next.is_none() {
             return Ok(existed);
@@ -264,6 +289,8 @@ impl CredentialKeys {
         ))
     }
 }
+
+type OldKeys = BTreeMap<CredentialKeyVersion, CredentialKey>;
 
 /// A credential as it was found.
 struct Current<'a> {

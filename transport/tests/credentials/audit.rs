@@ -39,7 +39,10 @@ impl Log {
     }
 }
 
-fn line(entry: &AuditEntry) -> (Action, Phase, Option<String>, Vec<(String, Option<u64>)>) {
+/// Action, phase, outcome; the names with their versions.
+type Line = (Action, Phase, Option<String>, Vec<(String, Option<u64>)>);
+
+fn line(entry: &AuditEntry) -> Line {
     let names = entry
         .secrets()
         .iter()
@@ -77,7 +80,7 @@ fn submissions_and_uses_and_their_refusals_are_recorded() {
     let entries = log.entries(&alice);
     assert_eq!(entries.iter().map(line).collect::<Vec<_>>(), expected);
     assert!(entries.iter().all(|entry| entry.actor() == "agent-7" && entry.request_id() == Some("request-1")));
-    let log = AuditLog::new(log.records.clone());
+    let log = AuditLog::new(log.records);
     wait(log.verify(alice.application(), Verifier::new())).expect("verified").check().expect("an unbroken chain");
 }
 

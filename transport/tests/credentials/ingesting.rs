@@ -200,7 +200,7 @@ fn substituted_verify_keys_are_refused() {
     put(&attacker, key_at(&alice, 1), key_at(&alice, 1));
     assert_eq!(kind(wait(world.intake().ingest(&alice, forged.clone()))), ErrorKind::Integrity);
     put(&world, key_at(&eve, 1), key_at(&alice, 1));
-    assert_eq!(kind(wait(world.intake().ingest(&alice, forged.clone()))), ErrorKind::PermissionDenied);
+    assert_eq!(kind(wait(world.intake().ingest(&alice, forged))), ErrorKind::PermissionDenied);
     // The user's own record in the place of another version.
     let (bob, bobs) = world.user("bob");
     put(&world, key_at(&bob, 1), key_at(&bob, 2));
