@@ -16,7 +16,7 @@ use crate::wire::Message;
 /// another self-describing format.
 ///
 /// It holds a seal, or the reason why there is none: plaintext that a client sends is not kept, so that no server stores it by mistake.
-/// Whatever has this shape deserialises; [`put_sealed`](super::SealedIntake::put_sealed) refuses, and records, what is not sealed:
+/// Whatever is of the format deserialises; [`put_sealed`](super::SealedIntake::put_sealed) refuses, and records, what is not sealed:
 /// `sealed` is `false` or missing, `value` is no seal or missing, or there are other or repeated fields.
 #[derive(Debug)]
 pub struct SealedRequest(Result<SealedSecret>);
@@ -65,12 +65,13 @@ impl Serialize for SealedRequest {
 
 impl<'de> Deserialize<'de> for SealedRequest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Fields)
+        deserializer.deserialize_any(Fields)
     }
 }
 
 struct Fields;
 
+/// What is no map is no seal either; the error of serde would quote it.
 impl<'de> Visitor<'de> for Fields {
     type Value = SealedRequest;
 
@@ -92,6 +93,39 @@ impl<'de> Visitor<'de> for Fields {
         }
         let found = if is_clean && sealed == Some(true) { value } else { None };
         Ok(SealedRequest(found.unwrap_or_else(|| Err(not_sealed()))))
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<SealedRequest, E> {
+        Ok(SealedRequest(Err(not_sealed())))
+    }
+
+    fn visit_bytes<E>(self, _: &[u8]) -> Result<SealedRequest, E> {
+        Ok(SealedRequest(Err(not_sealed())))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<SealedRequest, E> {
+        Ok(SealedRequest(Err(not_sealed())))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<SealedRequest, E> {
+        Ok(SealedRequest(Err(not_sealed())))
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<SealedRequest, E> {
+        Ok(SealedRequest(Err(not_sealed())))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<SealedRequest, E> {
+        Ok(SealedRequest(Err(not_sealed())))
+    }
+
+    fn visit_unit<E>(self) -> Result<SealedRequest, E> {
+        Ok(SealedRequest(Err(not_sealed())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<SealedRequest, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(SealedRequest(Err(not_sealed())))
     }
 }
 

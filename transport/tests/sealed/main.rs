@@ -1,0 +1,12 @@
+//! Secrets in and out without plaintext crossing (Crate Secrets).
+
+mod audited;
+mod expected_version;
+mod flow;
+mod keys;
+mod not_sealed;
+mod retrieval;
+mod retrieval_attacks;
+mod rotation;
+mod sealed_attacks;
+mod support;
