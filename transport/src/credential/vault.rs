@@ -75,8 +75,8 @@ impl CredentialVault {
         self
     }
 
-    /// Records who used what: one entry for each use, before the closure sees anything of it, and one for each refusal. What cannot
-    /// be recorded is refused. Reads of the users' keys are the store's to record.
+    /// Records who used what: one entry for each use, before the closure sees anything of it, and one for each refusal; an intent and an
+    /// outcome for each removal. What cannot be recorded is refused. Reads of the users' keys are the store's to record.
     #[must_use]
     pub fn with_audit(mut self, audit: AuditRecorder) -> Self {
         self.audit = Some(audit);
@@ -195,6 +195,17 @@ impl CredentialVault {
     /// [`NotFound`](ErrorKind::NotFound) where there is none, [`Conflict`](ErrorKind::Conflict) where the field has another revision
     /// than the caller's; otherwise as the persistence.
     pub async fn remove(&self, owner: &CredentialOwner, place: &CredentialPlace, revision: u64) -> Result<()> {
+        let removed = self.remove_unrecorded(owner, place, revision);
+        match &self.audit {
+            Some(audit) => {
+                let names = [place.audited_name()];
+                audit.record_mutation(Action::Delete, owner.application(), &names, removed, |()| None).await
+            }
+            None => removed.await,
+        }
+    }
+
+    async fn remove_unrecorded(&self, owner: &CredentialOwner, place: &CredentialPlace, revision: u64) -> Result<()> {
         let Some((slot, stored)) = self.records.load_slot(owner, place).await? else { return Err(Error::not_found()) };
         if matches!(slot, Slot::Removed(_)) {
             return Err(Error::not_found());

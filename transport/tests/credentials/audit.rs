@@ -64,6 +64,7 @@ fn submissions_and_uses_and_their_refusals_are_recorded() {
     wait(vault.with_credential(&alice, &place("password"), &here(), |_| ())).expect("used");
     let elsewhere = CredentialUse::at(Host::new("evil.example").expect("valid"));
     assert!(wait(vault.with_credential(&alice, &place("password"), &elsewhere, |_| ())).is_err());
+    wait(vault.remove(&alice, &place("password"), 3)).expect("removed");
     let name = "credential/github/password".to_owned();
     let named = |version| vec![(name.clone(), version)];
     let (ingest, used) = (Action::Ingest, Action::Use);
@@ -76,6 +77,8 @@ fn submissions_and_uses_and_their_refusals_are_recorded() {
         (ingest, Phase::Outcome, Some("not sealed".to_owned()), vec![]),
         (used, Phase::Read, Some("success".to_owned()), named(Some(3))),
         (used, Phase::Read, Some("permission denied".to_owned()), named(None)),
+        (Action::Delete, Phase::Intent, None, named(None)),
+        (Action::Delete, Phase::Outcome, Some("success".to_owned()), named(None)),
     ];
     let entries = log.entries(&alice);
     assert_eq!(entries.iter().map(line).collect::<Vec<_>>(), expected);
