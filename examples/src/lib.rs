@@ -51,3 +51,8 @@ pub mod migrate {}
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guides/recover-from-a-compromise.md")]
 pub mod recover_from_a_compromise {}
+
+/// Credentials that clients encrypt.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guides/client-encrypted-credentials.md")]
+pub mod client_encrypted_credentials {}

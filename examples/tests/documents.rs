@@ -91,6 +91,8 @@ fn the_format_document_shows_the_vectors() {
     for item in [1, 3].map(|number: usize| &items["items"][number]) {
         expected.extend([text(&item["revision"]), item["item"].to_string()]);
     }
+    let credential = &parse("transport/tests/vectors/credentials.json")["credentials"][0];
+    expected.extend(["key", "stored_key", "verify_key", "credential"].map(|field| text(&credential[field])));
 
     for bytes in expected {
         assert!(bytes.len() >= 14 && shown.contains(&bytes), "docs/format.md does not show {bytes}");

@@ -1,7 +1,11 @@
 //! Secrets in and out without plaintext crossing: for both ends, client and server. No network code: bytes and serde types go
 //! in and come out.
 
+pub mod credential;
 mod expiry;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod key_record;
 mod once;
 mod organisation_keys;
