@@ -5,6 +5,7 @@
 
 mod channel;
 mod credential;
+mod sealed;
 #[cfg(feature = "thirdweb")]
 mod thirdweb;
 
@@ -15,6 +16,9 @@ pub use channel::{
 pub use credential::{
     credential, credential_key, credential_key_sample, credential_sample, original_text, original_text_sample,
     totp_secret, totp_secret_sample,
+};
+pub use sealed::{
+    bundle, bundle_content, key_pair, key_record, key_set, retrieval_request, sealed_request, sealed_secret,
 };
 #[cfg(feature = "thirdweb")]
 pub use thirdweb::{thirdweb, thirdweb_sample};

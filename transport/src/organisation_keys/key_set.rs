@@ -108,6 +108,12 @@ impl<'a> KeySet<'a> {
         SecretValue::new(fields.iter().fold(writer, |writer, field| writer.field(field)).finish())
     }
 
+    /// The bytes of what was parsed.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) fn encode_again(&self) -> SecretValue {
+        Self::write(self.0.iter())
+    }
+
     /// The set with a new newest version, and the number of it.
     pub(super) fn with_new(
         held: Option<&Self>,
