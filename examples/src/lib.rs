@@ -56,3 +56,8 @@ pub mod recover_from_a_compromise {}
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guides/client-encrypted-credentials.md")]
 pub mod client_encrypted_credentials {}
+
+/// Talking to a server end to end.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guides/channel.md")]
+pub mod channel {}

@@ -94,6 +94,13 @@ fn the_format_document_shows_the_vectors() {
     let credential = &parse("transport/tests/vectors/credentials.json")["credentials"][0];
     expected.extend(["key", "stored_key", "verify_key", "credential"].map(|field| text(&credential[field])));
 
+    let channel = parse("transport/tests/vectors/channel.json");
+    let fields =
+        ["stored_key", "server_public", "client_ephemeral", "server_ephemeral", "hello", "answer", "handshake"];
+    expected.extend(fields.map(|field| text(&channel[field])));
+    expected.extend(["request", "response"].map(|field| text(&channel[field])));
+    expected.push(parse("transport/tests/vectors/thirdweb.json")["request"].to_string());
+
     for bytes in expected {
         assert!(bytes.len() >= 14 && shown.contains(&bytes), "docs/format.md does not show {bytes}");
     }

@@ -1,6 +1,7 @@
 //! Reading through a bounded cache: the one place of expiry, jitter, refresh ahead, single flight, sweeping and counting.
 //!
-//! Document keys ([`envelope_store`](crate::envelope_store)) and clear secrets ([`layer`](crate::layer)) are kept by this.
+//! Document keys ([`envelope_store`](crate::envelope_store)), tenant keys ([`tenant`](crate::tenant)) and clear secrets
+//! ([`layer`](crate::layer)) are kept by this.
 //!
 //! A **hit** is one lookup in a concurrent map and one comparison with the clock. Everything else happens under the lock of the
 //! key's *stripe*: whether somebody asks already, whether an own write is under way, and both together with the change of the
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 use equivalent::Equivalent;
 
+pub(crate) use direct::Direct;
 pub use metrics::CacheMetrics;
 pub(crate) use slot::{Answer, Lifetimes};
 

@@ -21,6 +21,7 @@ pub use config::{TenantConfig, TenantKeysBuilder};
 pub use listing::{TenantKeyInfo, TenantKeyState};
 pub use version::TenantKeyVersion;
 
+use crate::cache::CacheMetrics;
 use crate::clock::Clock;
 use crate::context::EncryptionContext;
 use crate::envelope_store::bounded::within;
@@ -30,7 +31,7 @@ use crate::key::{DocumentKey, GeneratedKey, WrappedKey};
 use crate::key_encryption_key::KeyEncryptionKey;
 use crate::key_provider::KeyProvider;
 use crate::persistence::{Persistence, Revision, Write};
-use cache::Expiring;
+use cache::Known;
 use config::Config;
 use keys::Active;
 use marks::Marks;
@@ -110,9 +111,9 @@ struct Inner {
     records: Arc<dyn Persistence>,
     clock: Arc<dyn Clock>,
     config: Config,
-    ready: Expiring<(TenantId, TenantKeyVersion), Arc<KeyEncryptionKey>>,
-    active: Expiring<TenantId, Active>,
-    owned: Expiring<(TenantId, ApplicationName), ()>,
+    ready: Known<(TenantId, TenantKeyVersion), Arc<KeyEncryptionKey>>,
+    active: Known<TenantId, Active>,
+    owned: Known<(TenantId, ApplicationName), ()>,
     marks: Marks,
 }
 
@@ -139,9 +140,9 @@ impl TenantKeys {
 
     /// Forgets and wipes all tenant keys, and what is known of active versions.
     pub fn purge(&self) {
-        self.inner.ready.purge(|_| true);
-        self.inner.active.purge(|_| true);
-        self.inner.owned.purge(|_| true);
+        self.inner.ready.purge();
+        self.inner.active.purge();
+        self.inner.owned.purge();
     }
 
     /// Forgets and wipes the keys of one tenant, and which is active.
@@ -152,10 +153,15 @@ impl TenantKeys {
     /// Wipes keys whose time is over. Uses do this by and by; an idle process calls it from a timer to hold no key longer than the
     /// configured time.
     pub fn sweep(&self) {
-        let now = self.inner.clock.monotonic();
-        self.inner.ready.sweep_now(now);
-        self.inner.active.sweep_now(now);
-        self.inner.owned.sweep_now(now);
+        self.inner.ready.sweep();
+        self.inner.active.sweep();
+        self.inner.owned.sweep();
+    }
+
+    /// What the cache of ready tenant keys did.
+    #[must_use]
+    pub fn metrics(&self) -> CacheMetrics {
+        self.inner.ready.metrics()
     }
 }
 
@@ -178,9 +184,9 @@ impl Inner {
     }
 
     fn purge(&self, tenant: &TenantId) {
-        self.ready.purge(|(of, _)| of == tenant);
-        self.active.purge(|of| of == tenant);
-        self.owned.purge(|(of, _)| of == tenant);
+        self.ready.forget_all(|(of, _)| of == tenant);
+        self.active.forget(tenant);
+        self.owned.forget_all(|(of, _)| of == tenant);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Secrets in and out without plaintext crossing: for both ends, client and server. No network code: bytes and serde types go
 //! in and come out.
 
+pub mod channel;
 pub mod credential;
 mod expiry;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -14,9 +15,12 @@ mod random;
 mod recipient;
 pub mod retrieval;
 pub mod sealed;
+mod stack;
 mod suite;
 #[cfg(test)]
 mod testing;
+#[cfg(feature = "thirdweb")]
+pub mod thirdweb;
 mod time;
 pub mod wire;
 

@@ -234,3 +234,15 @@ impl fmt::Debug for OrganisationKeys {
         f.debug_struct("OrganisationKeys").field("application", &self.application).finish_non_exhaustive()
     }
 }
+
+/// For the fuzz target of the form.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing {
+    use super::key_set::KeySet;
+
+    pub(crate) fn key_set(bytes: &[u8]) -> bool {
+        let Ok(set) = KeySet::parse(bytes) else { return false };
+        assert_eq!(set.encode_again().expose_secret(), bytes, "a key set has one form");
+        true
+    }
+}

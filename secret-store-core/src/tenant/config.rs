@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cache::Expiring;
+use super::cache::Known;
 use super::marks::Marks;
 use super::version::TenantKeyVersion;
 use super::{ACTIVE_TRUST, Inner, TenantKeys};
@@ -276,12 +276,12 @@ impl TenantKeysBuilder {
         Ok(TenantKeys::new(Inner {
             keys: self.keys,
             records: self.records,
+            ready: Known::new(capacity, ttl, &self.clock),
+            active: Known::new(capacity, self.active_trust, &self.clock),
+            owned: Known::new(capacity, ttl, &self.clock),
+            marks: Marks::new(),
             clock: self.clock,
             config,
-            ready: Expiring::new(capacity, ttl),
-            active: Expiring::new(capacity, self.active_trust),
-            owned: Expiring::new(capacity, ttl),
-            marks: Marks::new(),
         }))
     }
 }

@@ -43,7 +43,7 @@ enum Found {
 impl Inner {
     /// The active version and its key, to wrap under a context of the tenant's. The application is recorded as the tenant's.
     pub(super) async fn wrapping_key(
-        &self,
+        self: &Arc<Self>,
         tenant: &TenantId,
         context: &EncryptionContext,
     ) -> Result<(TenantKeyVersion, Arc<KeyEncryptionKey>)> {
@@ -58,19 +58,23 @@ impl Inner {
                 return Ok((active.version, key));
             }
             // The cache may believe in it still: its clock stands while a machine is suspended.
-            self.active.purge(|of| of == tenant);
+            self.active.forget(tenant);
         }
         Err(Error::new(ErrorKind::Unavailable, "the records of tenant keys answer too slowly: try again"))
     }
 
     /// One version of a tenant's key, ready.
     pub(super) async fn ready_key(
-        &self,
+        self: &Arc<Self>,
         tenant: &TenantId,
         version: TenantKeyVersion,
     ) -> Result<Arc<KeyEncryptionKey>> {
         let key = (tenant.clone(), version);
-        self.ready.get(&key, &*self.clock, || self.load_key(tenant, version)).await
+        let load = || {
+            let (inner, tenant) = (Arc::clone(self), tenant.clone());
+            async move { inner.load_key(&tenant, version).await }
+        };
+        self.ready.get(&key, load).await
     }
 
     async fn load_key(&self, tenant: &TenantId, version: TenantKeyVersion) -> Result<Arc<KeyEncryptionKey>> {
@@ -101,8 +105,12 @@ impl Inner {
     }
 
     /// Which version is active. The first one is made where there is none.
-    pub(super) async fn active(&self, tenant: &TenantId) -> Result<Active> {
-        self.active.get(tenant, &*self.clock, || self.find_or_create_active(tenant)).await
+    pub(super) async fn active(self: &Arc<Self>, tenant: &TenantId) -> Result<Active> {
+        let find = || {
+            let (inner, tenant) = (Arc::clone(self), tenant.clone());
+            async move { inner.find_or_create_active(&tenant).await }
+        };
+        self.active.get(tenant, find).await
     }
 
     async fn find_or_create_active(&self, tenant: &TenantId) -> Result<Active> {
@@ -211,8 +219,10 @@ impl Inner {
         drop(generated.document_key);
         let record = KeyRecord::Held(HeldKey::new(generated.wrapped, self.clock.now())).to_record();
         let put = Write::put(records::version_key(tenant, version), record, Precondition::Absent);
+        let ready = (tenant.clone(), version);
+        let begun = self.ready.begin(&ready);
         self.commit(vec![put, active]).await?;
-        self.ready.put(&(tenant.clone(), version), Arc::new(key), self.clock.monotonic());
+        self.ready.made(&ready, begun, Arc::new(key));
         // Destroyed by another call since it was committed: that one found nothing to forget.
         if self.marks.of(tenant).check_held(version).is_err() {
             self.purge(tenant);
@@ -221,24 +231,28 @@ impl Inner {
     }
 
     /// Records that a tenant owns an application, unless that is known.
-    async fn record_application(&self, tenant: &TenantId, application: ApplicationName) -> Result<()> {
+    async fn record_application(self: &Arc<Self>, tenant: &TenantId, application: ApplicationName) -> Result<()> {
         let owned = (tenant.clone(), application);
-        self.owned
-            .get(&owned, &*self.clock, || async {
-                let key = records::application_key(tenant, &owned.1);
-                if self.records.load(&key, Consistency::Strong).await?.is_some() {
-                    return Ok(());
-                }
-                let mut retry = Retry::new();
-                loop {
-                    let record = records::application_record(self.clock.now());
-                    match self.commit(vec![Write::put(key.clone(), record, Precondition::Any)]).await {
-                        Err(error) if is_race(&error) => retry.wait(&*self.clock, error).await?,
-                        outcome => return outcome.map(drop),
-                    }
-                }
-            })
-            .await
+        let record = || {
+            let (inner, (tenant, application)) = (Arc::clone(self), owned.clone());
+            async move { inner.record_owned(&tenant, &application).await }
+        };
+        self.owned.get(&owned, record).await
+    }
+
+    async fn record_owned(&self, tenant: &TenantId, application: &ApplicationName) -> Result<()> {
+        let key = records::application_key(tenant, application);
+        if self.records.load(&key, Consistency::Strong).await?.is_some() {
+            return Ok(());
+        }
+        let mut retry = Retry::new();
+        loop {
+            let record = records::application_record(self.clock.now());
+            match self.commit(vec![Write::put(key.clone(), record, Precondition::Any)]).await {
+                Err(error) if is_race(&error) => retry.wait(&*self.clock, error).await?,
+                outcome => return outcome.map(drop),
+            }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The life of a tenant's key: made, activated, retired, destroyed.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use super::keys::{Active, is_race, no_active_version};
 use super::records::{self, ActiveRecord, HeldKey, KeyRecord};
@@ -111,7 +112,7 @@ enum End {
 }
 
 impl Inner {
-    async fn create(&self, tenant: &TenantId) -> Result<TenantKeyVersion> {
+    async fn create(self: &Arc<Self>, tenant: &TenantId) -> Result<TenantKeyVersion> {
         self.config.check_tenant(tenant)?;
         Ok(self.active(tenant).await?.version)
     }
@@ -153,7 +154,7 @@ impl Inner {
             None => return Err(Error::not_found()),
         };
         self.config.check_minimum(tenant, version)?;
-        let (read_at, since) = (Moment::now(&*self.clock), self.clock.monotonic());
+        let (read_at, begun) = (Moment::now(&*self.clock), self.active.begin(tenant));
         let unchanged = stored.map_or(Precondition::Absent, |stored| Precondition::Revision(stored.revision));
         let record = ActiveRecord::Version(version).to_record();
         let put = Write::put(records::active_key(tenant), record, unchanged);
@@ -165,7 +166,7 @@ impl Inner {
             },
             outcome => outcome?,
         }
-        self.active.put(tenant, Active::new(version, read_at), since);
+        self.active.made(tenant, begun, Active::new(version, read_at));
         self.marks.saw_active(tenant, version);
         Ok(version)
     }
@@ -212,7 +213,7 @@ impl Inner {
                     outcome?;
                     if end == End::Destroyed {
                         self.marks.saw_destroyed(tenant, version);
-                        self.ready.purge(|(of, number)| of == tenant && *number == version);
+                        self.ready.forget(&(tenant.clone(), version));
                     }
                     return Ok(());
                 }
@@ -301,7 +302,7 @@ impl Inner {
         Ok(nothing_left)
     }
 
-    async fn repair(&self, tenant: &TenantId) -> Result<TenantKeyVersion> {
+    async fn repair(self: &Arc<Self>, tenant: &TenantId) -> Result<TenantKeyVersion> {
         self.config.check_tenant(tenant)?;
         let mut retry = Retry::new();
         loop {
@@ -312,7 +313,7 @@ impl Inner {
         }
     }
 
-    async fn try_repair(&self, tenant: &TenantId) -> Result<TenantKeyVersion> {
+    async fn try_repair(self: &Arc<Self>, tenant: &TenantId) -> Result<TenantKeyVersion> {
         match self.usable_active(tenant).await {
             Ok(Some(version)) => return Ok(version),
             Ok(None) => {}
@@ -332,7 +333,7 @@ impl Inner {
     }
 
     /// The active version, if it opens.
-    async fn usable_active(&self, tenant: &TenantId) -> Result<Option<TenantKeyVersion>> {
+    async fn usable_active(self: &Arc<Self>, tenant: &TenantId) -> Result<Option<TenantKeyVersion>> {
         let Some(active) = self.find_active(tenant).await? else { return Ok(None) };
         self.ready_key(tenant, active.version).await?;
         Ok(Some(active.version))

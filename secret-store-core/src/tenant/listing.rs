@@ -88,7 +88,7 @@ impl TenantKeys {
         let active = async {
             self.inner.config.check_tenant(tenant)?;
             let active = self.inner.find_active(tenant).await?;
-            self.inner.active.purge(|of| of == tenant);
+            self.inner.active.forget(tenant);
             Ok(active.map(|active| active.version))
         };
         active.await.map_err(|error: Error| error.with_operation("read the active tenant key"))

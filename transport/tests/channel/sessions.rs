@@ -1,0 +1,106 @@
+//! The table of a server's sessions.
+
+use std::num::NonZeroUsize;
+
+use secret_store_core::ErrorKind;
+use secret_store_transport::channel::Sessions;
+
+use crate::support::{MINUTE, ManualClock, agree, ask, kind, server};
+
+fn table(limit: usize) -> Sessions {
+    Sessions::new(NonZeroUsize::new(limit).expect("not zero"))
+}
+
+#[test]
+fn requests_find_their_session() {
+    let (clock, sessions) = (ManualClock::new(), table(10));
+    let server = server(&clock);
+    let clients: Vec<_> = (0..3)
+        .map(|_| {
+            let (client, at_server) = agree(&server, &clock);
+            sessions.insert(at_server).expect("room");
+            client
+        })
+        .collect();
+    for client in &clients {
+        let (request, mut pending) = ask(client, "get");
+        let (session, payload, reply) = sessions.open(&request).expect("opens");
+        assert_eq!((payload.expose_secret(), session.id()), (&b"get"[..], client.id()));
+        let response = session.respond(reply, b"hunter2").expect("responds");
+        client.open(&mut pending, &response).expect("opens");
+        assert_eq!(kind(sessions.open(&request)), ErrorKind::Replayed);
+    }
+    sessions.close(clients[0].id());
+    assert_eq!(kind(sessions.open(&ask(&clients[0], "get").0)), ErrorKind::Expired);
+    sessions.open(&ask(&clients[1], "get").0).expect("opens");
+    let kept = sessions.find(clients[2].id()).expect("is there");
+    sessions.close_all();
+    assert!(sessions.is_empty() && kept.is_over());
+}
+
+/// Two servers with one key behind one address: a request is taken where its session is, and there once.
+#[test]
+fn another_server_with_the_same_key_refuses_a_sessions_requests() {
+    let clock = ManualClock::new();
+    let (one, two) = (table(10), table(10));
+    let server = server(&clock);
+    let (client, at_one) = agree(&server, &clock);
+    one.insert(at_one).expect("room");
+    let (other_client, at_two) = agree(&server, &clock);
+    two.insert(at_two).expect("room");
+    let (request, _) = ask(&client, "pay");
+    assert_eq!(kind(two.open(&request)), ErrorKind::Expired);
+    one.open(&request).expect("opens");
+    assert_eq!(kind(two.open(&request)), ErrorKind::Expired);
+    assert_eq!(kind(one.open(&request)), ErrorKind::Replayed);
+    // Nor under the name of a session that it has.
+    let mut renamed = crate::support::Frame::of(&request);
+    renamed.fields[0] = other_client.id().as_bytes().to_vec();
+    assert_eq!(kind(two.open(&renamed.into_message(8).expect("well formed"))), ErrorKind::Integrity);
+}
+
+#[test]
+fn a_full_table_gives_up_what_is_unconfirmed_and_nothing_else() {
+    let (clock, sessions) = (ManualClock::new(), table(2));
+    let server = server(&clock);
+    let (in_use, at_server) = agree(&server, &clock);
+    sessions.insert(at_server).expect("room");
+    sessions.open(&ask(&in_use, "get").0).expect("confirms it");
+    let mut hellos = Vec::new();
+    for _ in 0..5 {
+        clock.advance(std::time::Duration::from_secs(1));
+        let (client, at_server) = agree(&server, &clock);
+        sessions.insert(at_server).expect("the oldest unconfirmed one gives way");
+        hellos.push(client);
+    }
+    assert_eq!(sessions.len(), 2);
+    assert!(sessions.find(in_use.id()).is_some(), "a flood of hellos ends no session in use");
+    assert!(hellos[..4].iter().all(|client| sessions.find(client.id()).is_none()));
+    sessions.open(&ask(&hellos[4], "get").0).expect("confirms it");
+    let (_, at_server) = agree(&server, &clock);
+    assert_eq!(kind(sessions.insert(at_server)), ErrorKind::Throttled);
+    sessions.close(hellos[4].id());
+    let (_, at_server) = agree(&server, &clock);
+    sessions.insert(at_server).expect("room again");
+}
+
+#[test]
+fn sessions_without_a_request_and_those_that_are_over_are_swept() {
+    let (clock, sessions) = (ManualClock::new(), table(10));
+    let server = server(&clock);
+    let (used, at_server) = agree(&server, &clock);
+    sessions.insert(at_server).expect("room");
+    sessions.open(&ask(&used, "get").0).expect("confirms it");
+    let (unused, at_server) = agree(&server, &clock);
+    let kept = sessions.insert(at_server).expect("room");
+    clock.advance(Sessions::UNCONFIRMED);
+    sessions.sweep();
+    assert_eq!(sessions.len(), 2);
+    clock.advance(std::time::Duration::from_millis(1));
+    assert_eq!(kind(sessions.open(&ask(&unused, "get").0)), ErrorKind::Expired, "also before a sweep");
+    assert!(kept.is_over());
+    assert_eq!(sessions.len(), 1);
+    clock.advance(10 * MINUTE);
+    sessions.sweep();
+    assert!(sessions.is_empty());
+}
