@@ -52,6 +52,11 @@ pub mod migrate {}
 #[doc = include_str!("../../docs/guides/recover-from-a-compromise.md")]
 pub mod recover_from_a_compromise {}
 
+/// Secrets in and out without plaintext crossing.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guides/submit-and-retrieve.md")]
+pub mod submit_and_retrieve {}
+
 /// Credentials that clients encrypt.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guides/client-encrypted-credentials.md")]

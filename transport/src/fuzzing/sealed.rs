@@ -65,3 +65,55 @@ pub fn key_pair(bytes: &[u8]) -> bool {
 pub fn key_set(bytes: &[u8]) -> bool {
     keys::key_set(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Target = fn(&[u8]) -> bool;
+
+    const TARGETS: [(&str, Target); 8] = [
+        ("bundle", bundle),
+        ("bundle_content", bundle_content),
+        ("key_pair", key_pair),
+        ("key_record", key_record),
+        ("key_set", key_set),
+        ("retrieval_request", retrieval_request),
+        ("sealed_request", sealed_request),
+        ("sealed_secret", sealed_secret),
+    ];
+
+    /// The samples of a target's corpus.
+    fn samples(name: &str) -> Vec<Vec<u8>> {
+        let folder = format!("{}/../fuzz/corpus/{name}", env!("CARGO_MANIFEST_DIR"));
+        let files = std::fs::read_dir(folder).expect("a corpus");
+        let paths = files.map(|file| file.expect("a file").path());
+        let samples: Vec<_> = paths.map(|path| std::fs::read(path).expect("a sample")).collect();
+        assert!(!samples.is_empty(), "{name}");
+        samples
+    }
+
+    #[test]
+    fn every_sample_is_accepted_and_no_alteration_of_one_panics() {
+        for (name, target) in TARGETS {
+            for sample in samples(name) {
+                assert!(target(&sample), "{name}");
+                for bit in 0..sample.len() * 8 {
+                    let mut flipped = sample.clone();
+                    flipped[bit / 8] ^= 1 << (bit % 8);
+                    target(&flipped);
+                }
+                for length in 0..sample.len() {
+                    assert!(!target(&sample[..length]), "{name} cut to {length}");
+                    // A length that says more than there is, or all there can be.
+                    for claimed in [0_u32, 1, 0xFFFF, 0x7FFF_FFFF, u32::MAX] {
+                        let mut lies = sample.clone();
+                        let end = (length + 4).min(lies.len());
+                        lies[length..end].copy_from_slice(&claimed.to_be_bytes()[..end - length]);
+                        target(&lies);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -11,7 +11,7 @@ use crate::recipient::{MAX_STORED_BYTES, RecipientKeyPair};
 use crate::wire::{Kind, Reader, Writer};
 
 /// See the registry in `recipient`.
-const PURPOSE: u8 = 3;
+const PURPOSE: u8 = 5;
 /// No pair of its own: each key has its suite.
 const SUITE: u8 = 0;
 const SEED_BYTES: usize = 32;
