@@ -58,8 +58,15 @@ pub use canary::Canaries;
 const SEED_VARIABLE: &str = "SECRET_STORE_MEMORY_SCAN";
 /// What a cancelled call has left to a thread of its own may take this long to finish.
 const SETTLE: Duration = Duration::from_secs(3);
-/// So many pauses a child makes at least.
-const FEWEST_SCANS: usize = 10;
+/// So many pauses a child makes at least, and so many canaries it has.
+#[derive(Clone, Copy)]
+struct Fewest {
+    scans: usize,
+    canaries: usize,
+}
+
+const BACKEND: Fewest = Fewest { scans: 10, canaries: 50 };
+const SCENARIO: Fewest = Fewest { scans: 3, canaries: 1 };
 
 /// The backend under scan. Made twice by the factory, with another master key each time.
 #[derive(Debug)]
@@ -94,13 +101,28 @@ impl Backend {
 pub fn run(test: &str, backend: impl Fn(&Canaries) -> Result<Backend>) {
     match std::env::var(SEED_VARIABLE) {
         Ok(seed) => child::run(Canaries::new(seed.parse().expect("the parent gave a number")), &backend),
-        Err(_) => scan_child(test),
+        Err(_) => scan_child(test, BACKEND),
+    }
+}
+
+/// Scans a scenario of your own: for what stands around a store. It makes its values by [`Canaries::value`], tells of keys by
+/// [`Canaries::watch_document_key`] and pauses by [`Canaries::scan`], three times at least; one of its pauses should be a control,
+/// at which a value is [present](Expect::Present). Call it from a test of its own and give that test's full name: the child runs
+/// exactly this test.
+///
+/// # Panics
+///
+/// As [`run`].
+pub fn run_scenario(test: &str, scenario: impl Fn(&Canaries)) {
+    match std::env::var(SEED_VARIABLE) {
+        Ok(seed) => scenario(&Canaries::new(seed.parse().expect("the parent gave a number"))),
+        Err(_) => scan_child(test, SCENARIO),
     }
 }
 
 /// What a scan expects of one class of canaries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Expect {
+pub enum Expect {
     /// In no writable mapping.
     Absent,
     /// The positive control: at least one is there.
@@ -109,7 +131,7 @@ enum Expect {
     Held,
 }
 
-fn scan_child(test: &str) {
+fn scan_child(test: &str, fewest: Fewest) {
     assert_eq!(std::env::consts::OS, "linux", "the memory scan reads /proc: run it on Linux");
     let seed = RandomSeed::draw();
     let program = std::env::current_exe().expect("the test program has a path");
@@ -140,7 +162,8 @@ fn scan_child(test: &str) {
         }
     }
     assert!(child.wait().expect("the child ends").success(), "the child failed: its messages are above");
-    assert!(scans >= FEWEST_SCANS && needles.len() >= 50, "the child paused {scans} times only");
+    let is_thorough = scans >= fewest.scans && needles.len() >= fewest.canaries;
+    assert!(is_thorough, "the child paused {scans} times only, with {} canaries", needles.len());
     assert!(failures.is_empty(), "{} findings\n{}", failures.len(), failures.join("\n"));
 }
 

@@ -72,6 +72,16 @@ pub mod observe_and_audit {}
 #[doc = include_str!("../../docs/guides/recover-from-a-compromise.md")]
 pub mod recover_from_a_compromise {}
 
+/// Secrets in and out without plaintext crossing.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guides/submit-and-retrieve.md")]
+pub mod submit_and_retrieve {}
+
+/// Credentials that clients encrypt.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guides/client-encrypted-credentials.md")]
+pub mod client_encrypted_credentials {}
+
 /// Talking to a server end to end.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guides/channel.md")]

@@ -97,6 +97,12 @@ fn the_format_document_shows_the_vectors() {
     for item in [1, 3].map(|number: usize| &items["items"][number]) {
         expected.extend([text(&item["revision"]), item["item"].to_string()]);
     }
+    expected.push(read("transport/tests/vectors/key-record.hex").split_whitespace().collect());
+    let sealed = parse("transport/tests/vectors/sealed.json");
+    let messages = ["submission-hpke-nonce", "submission-hpke-expected-version", "request-hpke", "bundle-hpke"];
+    expected.extend(messages.map(|message| text(&sealed[message])));
+    let credential = &parse("transport/tests/vectors/credentials.json")["credentials"][0];
+    expected.extend(["key", "stored_key", "verify_key", "credential"].map(|field| text(&credential[field])));
 
     let channel = parse("transport/tests/vectors/channel.json");
     let fields =

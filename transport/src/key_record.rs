@@ -29,6 +29,7 @@ mod claims;
 mod fingerprint;
 
 pub use authority::{Authority, AuthorityKey, AuthorityPublicKey};
+pub(crate) use claims::ed25519;
 pub use claims::{KeyClaims, KeyRole};
 pub use fingerprint::Fingerprint;
 

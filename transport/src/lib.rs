@@ -2,6 +2,7 @@
 //! in and come out.
 
 pub mod channel;
+pub mod credential;
 mod expiry;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
@@ -14,6 +15,7 @@ mod random;
 mod recipient;
 pub mod retrieval;
 pub mod sealed;
+mod stack;
 mod suite;
 #[cfg(test)]
 mod testing;

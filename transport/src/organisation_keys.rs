@@ -103,7 +103,7 @@ impl OrganisationKeys {
     pub async fn rotate(&self, organisation: &TenantId, spec: KeySpec, lifetime: Duration) -> Result<u32> {
         let pair = RecipientKeyPair::generate(spec).await?;
         let rotated = async {
-            let held = self.load(organisation, Consistency::Strong).await?;
+            let held = self.load(organisation).await?;
             self.add(organisation, Some(&held), &pair, lifetime).await
         };
         rotated.await.map_err(|error| error.with_operation("rotate organisation keys"))
@@ -136,7 +136,7 @@ impl OrganisationKeys {
     /// first, otherwise as the store.
     pub async fn retire(&self, organisation: &TenantId, version: u32) -> Result<()> {
         let retired = async {
-            let held = self.load(organisation, Consistency::Strong).await?;
+            let held = self.load(organisation).await?;
             let Some(value) = KeySet::parse(held.expose_secret())?.without(version)? else { return Ok(()) };
             let options = PutOptions::default().with_precondition(revision(&held));
             self.store.put_with(&self.id(organisation)?, value, options).await.map(drop)
@@ -150,7 +150,7 @@ impl OrganisationKeys {
     ///
     /// [`NotFound`](ErrorKind::NotFound), otherwise as the store.
     pub async fn versions(&self, organisation: &TenantId) -> Result<Vec<OrganisationKeyInfo>> {
-        let held = self.load(organisation, Consistency::Strong).await?;
+        let held = self.load(organisation).await?;
         let info = |held: &HeldVersion<'_>| {
             let (not_before, expires) = (time(held.not_before)?, time(held.expires)?);
             Ok(OrganisationKeyInfo { version: held.version, not_before, expires })
@@ -165,7 +165,7 @@ impl OrganisationKeys {
     ///
     /// [`NotFound`](ErrorKind::NotFound), otherwise as the store and the authority.
     pub async fn records(&self, organisation: &TenantId, authority: &dyn Authority) -> Result<OrganisationRecords> {
-        let held = self.load(organisation, Consistency::Strong).await?;
+        let held = self.load(organisation).await?;
         let [sealing, answers] = claims(organisation, KeySet::parse(held.expose_secret())?.newest())?;
         Ok(OrganisationRecords {
             sealing: KeyRecord::issue(sealing, authority).await?,
@@ -190,17 +190,14 @@ impl OrganisationKeys {
         version: u32,
         take: impl Fn(&HeldVersion<'_>) -> Result<T>,
     ) -> Result<T> {
-        let mut held = self.load(organisation, Consistency::Eventual).await?;
-        if version > KeySet::parse(held.expose_secret())?.newest().version {
-            // Rotated a moment ago, by another server.
-            held = self.load(organisation, Consistency::Strong).await?;
-        }
+        // Rotated or retired a moment ago, by another server: that counts here too.
+        let held = self.load(organisation).await?;
         take(KeySet::parse(held.expose_secret())?.accepted(version, &*self.clock)?)
     }
 
-    async fn load(&self, organisation: &TenantId, consistency: Consistency) -> Result<Secret> {
+    async fn load(&self, organisation: &TenantId) -> Result<Secret> {
         let id = self.id(organisation)?;
-        match self.store.get_with(&id, GetOptions::default().with_consistency(consistency)).await {
+        match self.store.get_with(&id, GetOptions::default().with_consistency(Consistency::Strong)).await {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 Err(Error::new(ErrorKind::NotFound, format!("organisation {organisation} has no keys: create them")))
             }
@@ -232,5 +229,17 @@ fn claims(organisation: &TenantId, held: &HeldVersion<'_>) -> Result<[KeyClaims;
 impl fmt::Debug for OrganisationKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OrganisationKeys").field("application", &self.application).finish_non_exhaustive()
+    }
+}
+
+/// For the fuzz target of the form.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing {
+    use super::key_set::KeySet;
+
+    pub(crate) fn key_set(bytes: &[u8]) -> bool {
+        let Ok(set) = KeySet::parse(bytes) else { return false };
+        assert_eq!(set.encode_again().expose_secret(), bytes, "a key set has one form");
+        true
     }
 }

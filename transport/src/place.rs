@@ -1,6 +1,6 @@
 //! Where a secret of an organisation and an environment lies.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -120,6 +120,7 @@ type Resolve = dyn Fn(&Place) -> Option<ApplicationName> + Send + Sync;
 #[derive(Clone, Default)]
 pub struct Places {
     configured: BTreeMap<Place, ApplicationName>,
+    taken: BTreeMap<ApplicationName, Place>,
     others: Option<Arc<Resolve>>,
 }
 
@@ -137,12 +138,12 @@ impl Places {
     /// [`InvalidInput`](ErrorKind::InvalidInput) when the place has an application already, or the application is that of another
     /// place.
     pub fn with(mut self, place: Place, application: ApplicationName) -> Result<Self> {
-        let taken: HashSet<_> = self.configured.values().collect();
-        if taken.contains(&application) || self.configured.contains_key(&place) {
+        if self.taken.contains_key(&application) || self.configured.contains_key(&place) {
             return Err(Error::invalid_input(
                 "each place has one application and each application one place: name another application",
             ));
         }
+        self.taken.insert(application.clone(), place.clone());
         self.configured.insert(place, application);
         Ok(self)
     }
@@ -159,10 +160,8 @@ impl Places {
         let configured = self.configured.get(place).cloned();
         let found = configured.or_else(|| self.others.as_ref().and_then(|resolve| resolve(place)));
         // An application of a configured place is that of no other, whatever the function says.
-        let is_taken = |application: &ApplicationName| {
-            self.configured.iter().any(|(of, taken)| taken == application && of != place)
-        };
-        found.filter(|application| !is_taken(application)).ok_or_else(|| {
+        let is_free = |application: &ApplicationName| self.taken.get(application).is_none_or(|of| of == place);
+        found.filter(is_free).ok_or_else(|| {
             Error::new(
                 ErrorKind::PermissionDenied,
                 "this server holds no secrets of that organisation and environment: configure the place",

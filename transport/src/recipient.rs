@@ -24,7 +24,8 @@ pub(crate) const MAX_PUBLIC_KEY_BYTES: usize = 600;
 const MAX_PRIVATE_KEY_BYTES: usize = 2_500;
 /// The largest stored form of a key pair, in bytes.
 pub(crate) const MAX_STORED_BYTES: usize = MAX_PRIVATE_KEY_BYTES + 64;
-/// What a stored key is. One registry for [`Kind::StoredKey`]; 2 is an authority's key.
+/// What a stored key is. One registry for [`Kind::StoredKey`]: 1 a recipient's pair, 2 an authority's key, 3 a user's credential key,
+/// 4 a channel server's pair, 5 the keys of an organisation.
 const PURPOSE: u8 = 1;
 
 /// A public key to seal to: checked, in one form.

@@ -52,5 +52,25 @@ pub use bundle::{Bundle, MAX_BUNDLE_BYTES, RetrievedSecret};
 pub use client::{AnswerKey, PendingRetrieval};
 pub use request::{MAX_NAMES, RetrievalRequest};
 
+/// For the fuzz targets of the forms.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing {
+    use secret_store_core::{SecretName, SecretValue};
+
+    use super::bundle::decode;
+    use super::request::RetrievalRequest;
+    use crate::suite::Suite;
+
+    pub(crate) fn check_form(request: &RetrievalRequest) {
+        let again = request.asked().message().expect("what was parsed is well formed");
+        assert_eq!(again, *request, "a message has one form");
+    }
+
+    pub(crate) fn content(bytes: &[u8]) -> bool {
+        let names = ["MainDb", "Api"].map(|name| SecretName::new(name).expect("valid"));
+        decode(Suite::HpkeX25519, &names, &SecretValue::from(bytes)).is_ok_and(|secrets| secrets.len() == 2)
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -61,5 +61,18 @@ pub use submission::{Freshness, SealedSecret};
 /// The largest secret that is sealed, in bytes: 1 MiB. What the store takes may be less.
 pub const MAX_SECRET_BYTES: usize = 1024 * 1024;
 
+/// For the fuzz target of the form.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing {
+    use super::submission::{SealedSecret, Submission};
+    use crate::wire::Message as _;
+
+    pub(crate) fn check_form(message: &SealedSecret) {
+        let submission = Submission::parse(message.as_bytes()).expect("checked");
+        let again = submission.encode_again();
+        assert_eq!(again, message.as_bytes(), "a message has one form");
+    }
+}
+
 #[cfg(test)]
 mod tests;

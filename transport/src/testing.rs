@@ -27,3 +27,11 @@ impl Clock for FixedClock {
 
     async fn sleep(&self, _: Duration) {}
 }
+
+/// A message of a file of frozen vectors.
+pub(crate) fn vector(file: &str, name: &str) -> Vec<u8> {
+    let path = format!("{}/tests/vectors/{file}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).expect("the file of vectors");
+    let vectors: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    hex::decode(vectors[name].as_str().expect("the vector")).expect("hexadecimal")
+}

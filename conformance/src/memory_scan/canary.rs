@@ -70,8 +70,9 @@ impl Canaries {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// A new value of so many bytes of text.
-    pub(super) fn value(&self, bytes: usize) -> SecretValue {
+    /// A new value of so many bytes of text, 16 at least.
+    #[must_use]
+    pub fn value(&self, bytes: usize) -> SecretValue {
         let index = self.next();
         let mut buffer = Vec::with_capacity(bytes);
         for position in 0..bytes {
@@ -96,8 +97,8 @@ impl Canaries {
         self.announce(Class::MasterKey, bytes);
     }
 
-    /// Tells the parent of a document key.
-    pub(super) fn watch_document_key(&self, bytes: &[u8]) {
+    /// Tells the parent of a document key, or another key that is to live for a moment: 16 bytes at least.
+    pub fn watch_document_key(&self, bytes: &[u8]) {
         self.announce(Class::DocumentKey, bytes);
     }
 
@@ -111,8 +112,13 @@ impl Canaries {
         say(&format!("key {class} {index} {masked}"));
     }
 
-    /// Waits while the parent scans.
-    pub(super) fn scan(&self, name: &str, [values, document_keys, master_keys]: [Expect; 3]) {
+    /// Waits while the parent scans. `name` is one word; what is expected is of the values, of the document keys, and of the master
+    /// keys.
+    ///
+    /// # Panics
+    ///
+    /// When the parent has gone. What it finds, it tells at its end.
+    pub fn scan(&self, name: &str, [values, document_keys, master_keys]: [Expect; 3]) {
         say(&format!("scan {name} {values} {document_keys} {master_keys}"));
         let mut answer = String::new();
         std::io::stdin().lock().read_line(&mut answer).expect("the parent answers");

@@ -1,6 +1,6 @@
 //! Earlier versions of a secret, newest first.
 
-use secret_store_core::{ErrorKind, SecretStore, SecretStoreExt, SecretVersion};
+use secret_store_core::{DeleteOptions, ErrorKind, SecretStore, SecretStoreExt, SecretVersion};
 
 use super::fixture::{Fixture, all_pages, id, value};
 use crate::case::{Stop, Verdict, cases, ensure};
@@ -11,6 +11,7 @@ cases!(Fixture; "history":
     a_first_version_has_no_history,
     what_was_never_put_has_no_history,
     a_deleted_version_is_history,
+    a_delete_with_history_leaves_none,
 );
 
 async fn history(store: &dyn SecretStore, name: &str, page: usize) -> Result<Vec<SecretVersion>, Stop> {
@@ -80,5 +81,23 @@ async fn a_deleted_version_is_history(fixture: Fixture) -> Verdict {
     store.put(&id("password"), value("again")).await?;
     let listed = history(&*store, "password", 10).await?;
     ensure!(listed == expected, "after delete and create the history is {listed:?}, expected {expected:?}");
+    Ok(())
+}
+
+async fn a_delete_with_history_leaves_none(fixture: Fixture) -> Verdict {
+    let store = fixture.store();
+    let deleted = put_versions(&*store, "password", 3).await?;
+    put_versions(&*store, "password#2", 2).await?;
+    store.delete_with(&id("password"), DeleteOptions::default().with_history()).await?;
+    let listed = history(&*store, "password", 10).await?;
+    ensure!(listed.is_empty(), "after a delete with its history {listed:?} are left");
+    for version in &deleted {
+        let read = store.get_version(&id("password"), *version).await;
+        ensure!(read.is_err_and(|error| error.kind() == ErrorKind::NotFound), "version {version} can still be read");
+    }
+    let other = history(&*store, "password#2", 10).await?;
+    ensure!(other.len() == 1, "the history of another name is {other:?}");
+    let again = store.put(&id("password"), value("again")).await?.version;
+    ensure!(deleted.iter().all(|version| *version < again), "version {again} was used before");
     Ok(())
 }

@@ -29,6 +29,8 @@ pub(crate) enum Flaw {
     AcknowledgesWhatFailed,
     PrintsValues,
     DeletesTwice,
+    /// Leaves the earlier versions where a delete is to take them along.
+    KeepsHistory,
     ListsHistoryOldestFirst,
     CutsLongValues,
     AcceptsAnyToken,
@@ -117,6 +119,10 @@ impl SecretStore for Flawed {
     }
 
     async fn delete_with(&self, id: &SecretId, options: DeleteOptions) -> Result<()> {
+        let options = match self.flaw {
+            Flaw::KeepsHistory => DeleteOptions::default().with_precondition(options.precondition),
+            _ => options,
+        };
         match self.inner.delete_with(id, options).await {
             Err(error) if self.flaw == Flaw::DeletesTwice && error.kind() == ErrorKind::NotFound => Ok(()),
             answer => answer,

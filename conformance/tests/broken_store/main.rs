@@ -81,6 +81,7 @@ fn every_flaw_is_found_where_it_is_looked_for() {
         (Flaw::PrintsValues, "secrecy::nothing_that_is_printed_shows_a_value"),
         (Flaw::DeletesTwice, "basics::deleting_what_is_absent_is_not_found"),
         (Flaw::ListsHistoryOldestFirst, "history::lists_earlier_versions_newest_first"),
+        (Flaw::KeepsHistory, "history::a_delete_with_history_leaves_none"),
         (Flaw::CutsLongValues, "basics::the_largest_value_round_trips"),
     ] {
         let report = report_over(flaw, |memory| memory, Options::default().with_only(case));

@@ -11,7 +11,7 @@ use crate::recipient::{MAX_STORED_BYTES, RecipientKeyPair};
 use crate::wire::{Kind, Reader, Writer};
 
 /// See the registry in `recipient`.
-const PURPOSE: u8 = 3;
+const PURPOSE: u8 = 5;
 /// No pair of its own: each key has its suite.
 const SUITE: u8 = 0;
 const SEED_BYTES: usize = 32;
@@ -108,6 +108,12 @@ impl<'a> KeySet<'a> {
         SecretValue::new(fields.iter().fold(writer, |writer, field| writer.field(field)).finish())
     }
 
+    /// The bytes of what was parsed.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) fn encode_again(&self) -> SecretValue {
+        Self::write(self.0.iter())
+    }
+
     /// The set with a new newest version, and the number of it.
     pub(super) fn with_new(
         held: Option<&Self>,
@@ -154,4 +160,35 @@ fn retired() -> Error {
 /// A time of a version.
 pub(super) fn time(at: Expiry) -> Result<SystemTime> {
     crate::time::from_millis(at.as_millis()).ok_or_else(Error::integrity)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::vector;
+
+    /// `docs/format.md`, section 16; made by another implementation.
+    #[cfg(feature = "rsa")]
+    #[test]
+    fn the_frozen_key_set_parses_and_is_written_the_same() {
+        let frozen = vector("sealed.json", "key-set");
+        let set = KeySet::parse(&frozen).expect("a set");
+        let found: Vec<_> = set.versions().iter().map(|held| (held.version, held.not_before.as_millis())).collect();
+        assert_eq!(found, [(2, 1_767_225_600_000), (3, 1_767_225_600_000)]);
+        assert_eq!(set.versions()[0].pair().expect("a pair").suite(), crate::Suite::RsaOaep);
+        assert_eq!(set.newest().pair().expect("a pair").suite(), crate::Suite::HpkeX25519);
+        assert_eq!(set.newest().answer_key().to_bytes(), [3; 32]);
+        assert_eq!(KeySet::write(set.versions().iter()).expose_secret(), frozen);
+    }
+
+    #[test]
+    fn versions_that_do_not_ascend_are_refused() {
+        let frozen = vector("sealed.json", "key-set");
+        let set = KeySet::parse(&frozen).expect("a set");
+        for order in [&[1_usize, 0][..], &[1, 1], &[]] {
+            let versions: Vec<_> = order.iter().map(|n| &set.versions()[*n]).collect();
+            let written = KeySet::write(versions.into_iter());
+            assert!(KeySet::parse(written.expose_secret()).is_err(), "{order:?}");
+        }
+    }
 }

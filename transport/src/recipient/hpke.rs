@@ -12,6 +12,7 @@ use secret_store_core::{Error, Result, SecretValue};
 use zeroize::Zeroizing;
 
 use super::PrivateBytes;
+use crate::stack::leaving_no_stack;
 
 pub(super) const KEY_BYTES: usize = 32;
 const TAG_BYTES: usize = 16;
@@ -78,16 +79,19 @@ impl PublicKey {
         let mut sealed = Zeroizing::new(Vec::with_capacity(KEY_BYTES + message.len() + TAG_BYTES));
         sealed.resize(KEY_BYTES, 0);
         sealed.extend_from_slice(message);
-        let (encapsulated, tag) =
+        let buffer = InOutBuf::from(&mut sealed[KEY_BYTES..]);
+        let mut drawn = Drawn(drawn);
+        let (encapsulated, tag) = leaving_no_stack(|| {
             hpke::single_shot_seal_inout_detached_with_rng::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
                 &OpModeS::Base,
                 &self.0,
                 info,
-                InOutBuf::from(&mut sealed[KEY_BYTES..]),
+                buffer,
                 aad,
-                &mut Drawn(drawn),
+                &mut drawn,
             )
-            .map_err(|_| Error::integrity())?;
+        })
+        .map_err(|_| Error::integrity())?;
         encapsulated.write_exact(&mut sealed[..KEY_BYTES]);
         sealed.extend_from_slice(&tag.to_bytes());
         Ok(std::mem::take(&mut *sealed))
@@ -100,7 +104,7 @@ pub(super) struct PrivateKey(<X25519HkdfSha256 as Kem>::PrivateKey);
 impl PrivateKey {
     /// `DeriveKeyPair` of random bytes (RFC 9180, section 7.1.3).
     pub(super) fn derive(drawn: &[u8; KEY_BYTES]) -> Self {
-        Self(X25519HkdfSha256::derive_keypair(drawn).0)
+        Self(leaving_no_stack(|| X25519HkdfSha256::derive_keypair(drawn).0))
     }
 
     pub(super) fn from_bytes(bytes: &[u8; KEY_BYTES]) -> Result<Self> {
@@ -128,15 +132,18 @@ impl PrivateKey {
             return Err(Error::integrity());
         };
         let mut message = Zeroizing::new(ciphertext.to_vec());
-        hpke::single_shot_open_inout_detached::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
-            &OpModeR::Base,
-            &self.0,
-            &encapsulated,
-            info,
-            InOutBuf::from(&mut message[..]),
-            aad,
-            &tag,
-        )
+        let buffer = InOutBuf::from(&mut message[..]);
+        leaving_no_stack(|| {
+            hpke::single_shot_open_inout_detached::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
+                &OpModeR::Base,
+                &self.0,
+                &encapsulated,
+                info,
+                buffer,
+                aad,
+                &tag,
+            )
+        })
         .map_err(|_| Error::integrity())?;
         Ok(SecretValue::new(std::mem::take(&mut *message)))
     }

@@ -123,6 +123,7 @@ impl SealedIntake {
         self.recorder.record_mutation(Action::PutSealed, &application, names, mutation, version).await
     }
 
+    #[cfg(feature = "rsa")]
     pub(super) fn store(&self) -> &dyn SecretStore {
         &*self.store
     }

@@ -109,6 +109,19 @@ impl<'a> Submission<'a> {
         reader.end().map(|()| submission)
     }
 
+    /// The bytes of what was parsed.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) fn encode_again(&self) -> Vec<u8> {
+        Writer::new(Kind::Submission, self.suite.code())
+            .field(self.organisation.as_bytes())
+            .field(self.environment.as_bytes())
+            .field(self.name.as_bytes())
+            .field(&self.key_version.to_be_bytes())
+            .field(&self.freshness.encode())
+            .field(self.sealed)
+            .finish()
+    }
+
     /// Whether it says that it is for this target. What it was sealed for, opening it finds out.
     pub(super) fn is_for(&self, target: &Target) -> bool {
         let place = &target.place;

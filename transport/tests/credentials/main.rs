@@ -1,0 +1,13 @@
+//! Client-encrypted credentials as their users, their servers and attackers see them: one file for each danger.
+
+mod support;
+
+mod audit;
+mod frozen;
+mod importing;
+mod ingesting;
+mod message;
+mod rotating;
+mod rotation_faults;
+mod shared_store;
+mod using;

@@ -1,0 +1,180 @@
+//! A rotation killed at every write, before it lands and after, and started again by another process.
+
+use std::sync::Arc;
+
+use secret_store_core::{ErrorKind, Persistence};
+use secret_store_transport::credential::{Credential, CredentialKey, CredentialOwner, decrypt_credential};
+
+use super::rotating::{credentials, options, stored_key};
+use super::support::{Blow, Killed, World, encrypt, kind, version, wait};
+
+const FIELDS: usize = 4;
+
+fn world() -> (World, CredentialOwner, CredentialKey) {
+    let world = World::new();
+    let (alice, old) = world.user("alice");
+    for n in 0..FIELDS {
+        world.ingest(&alice, &encrypt(&old, &format!("field {n}"), 1, &format!("value {n}")));
+    }
+    (world, alice, old)
+}
+
+/// Under how many of these keys a credential opens.
+fn opens_under(keys: &[&CredentialKey], credential: &Credential) -> usize {
+    keys.iter().filter(|key| decrypt_credential(key, credential).is_ok()).count()
+}
+
+/// The keys that there are now, and how many of them each credential opens under: one, at every moment.
+fn check_every_credential_opens_exactly_once(world: &World, owner: &CredentialOwner, what: &str) {
+    let versions = wait(world.keys().versions(owner)).expect("listed");
+    let keys: Vec<_> = versions.iter().map(|of| wait(world.keys().key(owner, *of)).expect("there")).collect();
+    let keys: Vec<_> = keys.iter().collect();
+    for credential in credentials(world, owner, FIELDS) {
+        assert_eq!(opens_under(&keys, &credential), 1, "{what}");
+    }
+    for n in 0..FIELDS {
+        assert_eq!(world.value(owner, &format!("field {n}")).expect(what), format!("value {n}"));
+    }
+}
+
+#[test]
+fn killed_at_every_write_it_resumes_and_every_credential_opens_exactly_once() {
+    let mut killed_at = 0;
+    for blow in [Blow::Before, Blow::After] {
+        for spared in 0.. {
+            let what = format!("{blow:?} commit {spared}");
+            let (world, alice, old) = world();
+            let old_key = stored_key(&world, &alice, 1);
+            let killed = Arc::new(Killed::new(world.memory.clone(), spared, blow));
+            let first = wait(world.keys_over(killed.clone()).rotate_data_key(&alice, version(1), &options()));
+            check_every_credential_opens_exactly_once(&world, &alice, &what);
+            if killed.is_dead() {
+                assert_eq!(kind(first), ErrorKind::Unavailable, "{what}");
+                killed_at += 1;
+            } else {
+                assert!(first.expect("rotated").is_finished());
+            }
+            let resumed = wait(world.keys().rotate_data_key(&alice, version(1), &options())).expect(&what);
+            assert!(resumed.is_finished() && resumed.findings().is_empty(), "{what}");
+            assert_eq!(wait(world.keys().versions(&alice)).expect("listed"), [version(2)], "{what}");
+            check_every_credential_opens_exactly_once(&world, &alice, &what);
+            let late = wait(world.intake().ingest(&alice, encrypt(&old, "field 0", 9, "late")));
+            assert_eq!(kind(late), ErrorKind::KeyRetired, "{what}");
+            for bytes in &old_key {
+                assert_eq!(world.count(bytes), 0, "{what}: the old wrapped key is gone");
+            }
+            if !killed.is_dead() {
+                break;
+            }
+        }
+    }
+    // The new key with what the tenant tier writes first, the states, each credential, the deletion.
+    assert!(killed_at >= 2 * (2 + FIELDS + 1), "{killed_at}");
+}
+
+/// The same with resumptions that are killed themselves, one write later each time.
+#[test]
+fn killed_again_and_again_it_gets_there() {
+    for blow in [Blow::Before, Blow::After] {
+        let (world, alice, _) = world();
+        let mut attempts = 0;
+        loop {
+            // Before a write that never lands there is no progress: spare one.
+            let spared = usize::from(blow == Blow::Before);
+            let killed = Arc::new(Killed::new(world.memory.clone(), spared, blow));
+            let outcome = wait(world.keys_over(killed.clone()).rotate_data_key(&alice, version(1), &options()));
+            check_every_credential_opens_exactly_once(&world, &alice, "between two kills");
+            if let Ok(rotation) = outcome
+                && rotation.is_finished()
+            {
+                break;
+            }
+            attempts += 1;
+            assert!(attempts < 50, "no progress");
+        }
+        assert!(attempts >= FIELDS, "{attempts}");
+        assert_eq!(wait(world.keys().versions(&alice)).expect("listed"), [version(2)]);
+    }
+}
+
+/// A dropped future is a kill between two awaits.
+#[test]
+fn dropped_after_every_poll_it_resumes() {
+    use std::future::Future as _;
+    use std::task::{Context, Poll};
+    let mut dropped = 0;
+    for polls in 1.. {
+        let (world, alice, _) = world();
+        let pausing: Arc<dyn Persistence> = Arc::new(Yielding(world.memory.clone()));
+        let keys = world.keys_over(pausing);
+        let options = options();
+        let is_done = {
+            let mut rotation = std::pin::pin!(keys.rotate_data_key(&alice, version(1), &options));
+            let mut context = Context::from_waker(futures::task::noop_waker_ref());
+            (0..polls).any(|_| match rotation.as_mut().poll(&mut context) {
+                Poll::Ready(outcome) => outcome.expect("nothing fails").is_finished(),
+                Poll::Pending => false,
+            })
+        };
+        check_every_credential_opens_exactly_once(&world, &alice, "dropped");
+        let resumed = wait(world.keys().rotate_data_key(&alice, version(1), &options)).expect("resumed");
+        assert!(resumed.is_finished());
+        check_every_credential_opens_exactly_once(&world, &alice, "resumed");
+        if is_done {
+            break;
+        }
+        dropped += 1;
+    }
+    assert!(dropped > 20, "{dropped}");
+}
+
+/// Waits once before and once after each call, so that it can be dropped there.
+#[derive(Debug)]
+struct Yielding(Arc<secret_store_memory::MemoryPersistence>);
+
+async fn once() {
+    let mut has_waited = false;
+    std::future::poll_fn(|_| {
+        if std::mem::replace(&mut has_waited, true) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+}
+
+#[async_trait::async_trait]
+impl Persistence for Yielding {
+    fn limits(&self) -> secret_store_core::Limits {
+        self.0.limits()
+    }
+    async fn load(
+        &self,
+        key: &secret_store_core::RecordKey,
+        consistency: secret_store_core::Consistency,
+    ) -> secret_store_core::Result<Option<secret_store_core::Stored>> {
+        once().await;
+        self.0.load(key, consistency).await
+    }
+    async fn load_many(
+        &self,
+        keys: &[secret_store_core::RecordKey],
+        consistency: secret_store_core::Consistency,
+    ) -> secret_store_core::Result<Vec<Option<secret_store_core::Stored>>> {
+        once().await;
+        self.0.load_many(keys, consistency).await
+    }
+    async fn list(
+        &self,
+        query: &secret_store_core::ListQuery,
+    ) -> secret_store_core::Result<secret_store_core::Page<(Arc<str>, secret_store_core::Stored)>> {
+        once().await;
+        self.0.list(query).await
+    }
+    async fn commit(
+        &self,
+        writes: Vec<secret_store_core::Write>,
+    ) -> secret_store_core::Result<Vec<Option<secret_store_core::Revision>>> {
+        once().await;
+        let revisions = self.0.commit(writes).await?;
+        once().await;
+        Ok(revisions)
+    }
+}
