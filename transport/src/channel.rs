@@ -35,7 +35,8 @@
 //! * **Bound together**: both ephemeral keys, the server's key, the protocol and the [context](ChannelContext) go into one hash, and this into
 //!   every message. Each direction has a key of its own; a response is bound to the very request it answers.
 //! * **Once**: a request is opened once, in any order within a window of 1,024, within its lifetime; so is a response.
-//! * **Sessions end**: by idleness, by age, after 2²⁰ requests, on request; the keys are wiped then.
+//! * **Sessions end**: by idleness, by age, after 2²⁰ requests, on request; the keys are wiped when that is found, at the next call or by
+//!   [`Sessions::sweep`].
 //!
 //! It does not hide lengths, times, or which requests belong to one session; and it does not tell who the client is: the payload must, bound to
 //! [`ClientSession::binding`] where it is a signature.

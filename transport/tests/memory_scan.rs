@@ -81,6 +81,20 @@ fn encrypt(scene: &Scene, canaries: &Canaries) {
     }
 }
 
+/// What should have been encrypted and was not.
+fn submit_plaintext(scene: &Scene, canaries: &Canaries) {
+    for size in SIZES {
+        let value: SecretValue = canaries.value(size);
+        let plaintext = value.expose_secret().to_vec();
+        drop(value);
+        assert!(block_on(scene.intake.ingest_bytes(&scene.owner, plaintext)).is_err());
+        let value: SecretValue = canaries.value(size);
+        let plaintext = value.expose_secret().to_vec();
+        drop(value);
+        assert!(block_on(scene.trial.ingest_bytes(&scene.owner, plaintext)).is_err());
+    }
+}
+
 fn panic_in_use(scene: &Scene) {
     for field in FIELDS {
         let (place, here) = (place(field), here());
@@ -121,6 +135,8 @@ fn nothing_decrypted_is_left_after_use() {
         let scene = Scene::new();
         encrypt(&scene, canaries);
         scene.scan(canaries, "encrypted-opened-and-submitted", Expect::Absent);
+        submit_plaintext(&scene, canaries);
+        scene.scan(canaries, "plaintext-refused", Expect::Absent);
         for field in FIELDS {
             let length = block_on(scene.vault.with_credential(&scene.owner, &place(field), &here(), |view| {
                 canaries.scan("control-held-by-a-closure", [Expect::Present, Expect::Held, Expect::Held]);

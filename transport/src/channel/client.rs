@@ -81,7 +81,7 @@ impl fmt::Debug for ClientHandshake {
     }
 }
 
-/// A client's end of a session. Its keys are wiped when it is closed, over, or dropped.
+/// A client's end of a session. Its keys are wiped when it is closed, found to be over, or dropped.
 ///
 /// Shared by reference among threads; requests may be sent, arrive and be answered in any order.
 #[derive(Debug)]
@@ -134,7 +134,6 @@ impl ClientSession {
         if lifetime > MAX_REQUEST_LIFETIME {
             return Err(Error::invalid_input("the lifetime of a request is longer than ten minutes: shorten it"));
         }
-        self.session.keys()?;
         let number = self.next_number()?;
         self.seal_as(number, payload, lifetime)
     }

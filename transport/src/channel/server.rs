@@ -72,7 +72,7 @@ impl ChannelServer {
     }
 }
 
-/// A server's end of a session. Its keys are wiped when it is closed, over, or dropped.
+/// A server's end of a session. Its keys are wiped when it is closed, found to be over, or dropped.
 ///
 /// It lives in the memory of the process that made it, and so does its window: a request to one server is refused by all others.
 /// Shared by reference among threads.

@@ -14,7 +14,9 @@ use super::session::{SessionId, over};
 /// A bounded table of a server's sessions.
 ///
 /// A session that no request came over yet may be the trace of an old hello, or of somebody who only wants to fill the table: it is kept for
-/// at most [`Sessions::UNCONFIRMED`], and gives way, the oldest first, when the table is full. One that is in use gives way to none.
+/// at most [`Sessions::UNCONFIRMED`], and gives way, the oldest first, when the table is full. One that is in use gives way to none: since
+/// clients are anonymous, whoever may say hello and send a request as often as there are places can take them all until they are idle. Limit that
+/// by what you know of the caller, as for [hellos](super::ChannelServer::accept).
 #[derive(Debug)]
 pub struct Sessions {
     limit: usize,

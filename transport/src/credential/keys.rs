@@ -36,7 +36,10 @@ pub(super) async fn load_key(
 ) -> Result<CredentialKey> {
     let options = GetOptions::default().with_consistency(Consistency::Strong);
     let secret = store.get_with(&key_id(owner, version), options).await?;
-    let key = CredentialKey::from_stored(secret.expose_secret()).map_err(|_| Error::integrity())?;
+    let key = CredentialKey::from_stored(secret.expose_secret()).map_err(|error| match error.kind() {
+        ErrorKind::Unsupported => error,
+        _ => Error::integrity(),
+    })?;
     if key.tenant() == owner.tenant() && key.version() == version { Ok(key) } else { Err(Error::integrity()) }
 }
 

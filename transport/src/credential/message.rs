@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use secret_store_core::{ContentKey, Error, ErrorKind, Result, TenantId};
 
 use super::domain::Domain;
-use super::place::{Alias, CredentialId, CredentialKeyVersion, CredentialPlace, FieldName, MAX_TEXT_BYTES};
+use super::place::{Alias, CredentialKeyVersion, CredentialPlace, MAX_TEXT_BYTES};
 use crate::time::from_millis;
 use crate::wire::{Kind, Message, Reader, Writer, message, transcript};
 
@@ -88,45 +88,61 @@ impl<'a> Parts<'a> {
         if reader.suite() != SUITE {
             return Err(Error::new(ErrorKind::Unsupported, "the credential has an unknown suite: upgrade the library"));
         }
-        let tenant = reader.text(MAX_TEXT_BYTES)?;
-        let version: &[u8; 4] = reader.array()?;
-        let (id, field) = (reader.text(MAX_TEXT_BYTES)?, reader.text(MAX_TEXT_BYTES)?);
-        let (domain, alias) = (reader.text(Domain::MAX_BYTES)?, reader.text(MAX_TEXT_BYTES)?);
-        let (revision, expires): (&[u8; 8], &[u8; 8]) = (reader.array()?, reader.array()?);
-        let salt: &[u8; SALT_BYTES] = reader.array()?;
-        let sealed = reader.bytes(MAX_SEALED_BYTES)?;
-        let signature = reader.array()?;
+        let claimed = Claimed::read(&mut reader)?;
+        let salt = reader.array()?;
+        let (sealed, signature) = (reader.bytes(MAX_SEALED_BYTES)?, reader.array()?);
         reader.end()?;
         if sealed.len() < ContentKey::OVERHEAD_BYTES {
             return Err(Error::integrity());
         }
-        let header = [
-            tenant.as_bytes(),
-            version,
-            id.as_bytes(),
-            field.as_bytes(),
-            domain.as_bytes(),
-            alias.as_bytes(),
-            revision,
-            expires,
-            salt,
-        ];
-        let info = CredentialInfo {
-            tenant: TenantId::new(tenant).map_err(malformed)?,
-            key_version: CredentialKeyVersion::new(u32::from_be_bytes(*version)).map_err(malformed)?,
-            place: CredentialPlace::new(
-                CredentialId::new(id).map_err(malformed)?,
-                FieldName::new(field).map_err(malformed)?,
-            ),
-            domain: Domain::new(domain).ok().filter(|parsed| parsed.as_str() == domain).ok_or_else(Error::integrity)?,
-            alias: if alias.is_empty() { None } else { Some(Alias::new(alias).map_err(malformed)?) },
-            revision: u64::from_be_bytes(*revision),
-            expires: expiry(u64::from_be_bytes(*expires))?,
-        };
-        if info.revision == 0 {
-            return Err(Error::integrity());
-        }
-        Ok(Self { info, header, salt, sealed, signature })
+        Ok(Self { info: claimed.info()?, header: claimed.header(salt), salt, sealed, signature })
+    }
+}
+
+/// What the header says, before it is looked at.
+struct Claimed<'a> {
+    tenant: &'a str,
+    version: &'a [u8; 4],
+    id: &'a str,
+    field: &'a str,
+    domain: &'a str,
+    alias: &'a str,
+    revision: &'a [u8; 8],
+    expires: &'a [u8; 8],
+}
+
+impl<'a> Claimed<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self> {
+        Ok(Self {
+            tenant: reader.text(MAX_TEXT_BYTES)?,
+            version: reader.array()?,
+            id: reader.text(MAX_TEXT_BYTES)?,
+            field: reader.text(MAX_TEXT_BYTES)?,
+            domain: reader.text(Domain::MAX_BYTES)?,
+            alias: reader.text(MAX_TEXT_BYTES)?,
+            revision: reader.array()?,
+            expires: reader.array()?,
+        })
+    }
+
+    fn header(&self, salt: &'a [u8; SALT_BYTES]) -> Header<'a> {
+        let Self { tenant, version, id, field, domain, alias, revision, expires } = *self;
+        let (tenant, id, field) = (tenant.as_bytes(), id.as_bytes(), field.as_bytes());
+        [tenant, version, id, field, domain.as_bytes(), alias.as_bytes(), revision, expires, salt]
+    }
+
+    fn info(&self) -> Result<CredentialInfo> {
+        let domain = Domain::new(self.domain).ok().filter(|domain| domain.as_str() == self.domain);
+        let revision = Some(u64::from_be_bytes(*self.revision)).filter(|revision| *revision > 0);
+        Ok(CredentialInfo {
+            tenant: TenantId::new(self.tenant).map_err(malformed)?,
+            key_version: CredentialKeyVersion::new(u32::from_be_bytes(*self.version)).map_err(malformed)?,
+            place: CredentialPlace::parse(self.id, self.field).map_err(malformed)?,
+            domain: domain.ok_or_else(Error::integrity)?,
+            alias: if self.alias.is_empty() { None } else { Some(Alias::new(self.alias).map_err(malformed)?) },
+            revision: revision.ok_or_else(Error::integrity)?,
+            expires: expiry(u64::from_be_bytes(*self.expires))?,
+        })
     }
 }
 

@@ -1,30 +1,22 @@
 //! Rotation of one user's credential key.
 
+mod conversion;
 mod report;
+mod shredding;
 
 pub use report::{CredentialCensus, CredentialFinding, CredentialProgress, CredentialRotation};
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fmt;
 use std::sync::Arc;
 
-use secret_store_core::{
-    Consistency, DeleteOptions, Error, ErrorKind, ListOptions, Precondition, Result, SecretStore as _, Stored, Write,
-};
+use secret_store_core::{Error, Precondition, Result, Stored, Write};
 
 use super::key::CredentialKey;
-use super::keys::{CredentialKeys, key_id, load_key};
-use super::message::Credential;
+use super::keys::{CredentialKeys, load_key};
 use super::place::{CredentialKeyVersion, CredentialOwner, CredentialPlace};
 use super::records::{self, KeyState, Slot, key_at, unchanged};
-use super::seal::{NewCredential, decrypt_credential, encrypt_credential};
 use super::submit::key_retired;
-
-/// So often a credential that somebody else changed meanwhile is looked at again.
-const MAX_ATTEMPTS: usize = 16;
-/// So many versions before the current one are looked for when older keys are deleted, whether or not they are listed.
-const RECENT: u32 = 16;
+use conversion::{Conversion, Target};
 
 type Callback = Arc<dyn Fn(&CredentialProgress) + Send + Sync>;
 
@@ -121,62 +113,26 @@ impl CredentialKeys {
         from: CredentialKeyVersion,
         options: &CredentialRotationOptions,
     ) -> Result<CredentialRotation> {
-        let (to, fence) = self.begin(owner, from).await?;
-        let mut rotation = CredentialRotation::new(to.version());
-        self.convert_all(owner, &to, &fence, options, &mut rotation).await?;
+        let target = self.begin(owner, from).await?;
+        let to = target.key.version();
+        let mut rotation = CredentialRotation::new(to);
+        Conversion::new(self, owner, target).convert_all(options, &mut rotation).await?;
         if rotation.findings().is_empty() || options.unreadable == Unreadable::Abandon {
-            self.shred_below(owner, to.version(), &mut rotation).await?;
+            self.shred_below(owner, to, &mut rotation).await?;
         }
         Ok(rotation)
     }
 
-    /// One pass over a user's credentials. Complete, because nothing under an older key has landed since it began.
-    async fn convert_all(
-        &self,
-        owner: &CredentialOwner,
-        to: &CredentialKey,
-        fence: &Stored,
-        options: &CredentialRotationOptions,
-        rotation: &mut CredentialRotation,
-    ) -> Result<()> {
-        let mut old_keys = OldKeys::new();
-        let mut query = records::credentials(owner);
-        loop {
-            let page = self.records.0.list(&query).await?;
-            for (sort, stored) in page.items {
-                let changed = match parse(owner, &sort, &stored) {
-                    Ok((place, slot)) => {
-                        let current = Current { place: &place, slot, stored };
-                        self.convert(owner, current, to, fence, &mut old_keys).await
-                    }
-                    Err(error) => Err(error),
-                };
-                match changed {
-                    Ok(changed) => rotation.count(changed),
-                    Err(error) if matches!(error.kind(), ErrorKind::Integrity | ErrorKind::Unsupported) => {
-                        rotation.find(&sort, &error);
-                    }
-                    Err(error) => return Err(error),
-                }
-                if let Some(progress) = &options.progress {
-                    progress(&rotation.progress());
-                }
-            }
-            match page.next {
-                Some(next) => query = query.continued(next),
-                None => return Ok(()),
-            }
-        }
-    }
-
-    /// The version that `from` is rotated to, made if there is none, and what its record must stay.
-    async fn begin(&self, owner: &CredentialOwner, from: CredentialKeyVersion) -> Result<(CredentialKey, Stored)> {
+    /// The version that `from` is rotated to, made if there is none.
+    async fn begin(&self, owner: &CredentialOwner, from: CredentialKeyVersion) -> Result<Target> {
         let next = from.next()?;
         let old = self.records.load_key(owner, from).await?;
         let (old, old_stored) = old.ok_or_else(Error::not_found)?;
         if let Some((state, stored)) = self.records.load_key(owner, next).await? {
             return match state {
-                KeyState::Accepted(_) => Ok((load_key(&*self.store, owner, next).await?, stored)),
+                KeyState::Accepted(_) => {
+                    Ok(Target { key: load_key(&*self.store, owner, next).await?, accepted: stored })
+                }
                 KeyState::Retired => Err(key_retired()),
             };
         }
@@ -191,7 +147,7 @@ impl CredentialKeys {
         ];
         let committed = self.records.0.commit(writes).await;
         match self.records.load_key(owner, next).await {
-            Ok(Some((KeyState::Accepted(_), stored))) => Ok((key, stored)),
+            Ok(Some((KeyState::Accepted(_), accepted))) => Ok(Target { key, accepted }),
             // Somebody else has come this far and further: the key just kept is not to stay.
             Ok(Some((KeyState::Retired, _))) => {
                 self.shred(owner, next).await?;
@@ -200,103 +156,6 @@ impl CredentialKeys {
             found => Err(committed.err().or(found.err()).unwrap_or_else(Error::integrity)),
         }
     }
-
-    /// Encrypts a credential anew under `to`, unless it is; answers whether it was changed.
-    async fn convert(
-        &self,
-        owner: &CredentialOwner,
-        mut current: Current<'_>,
-        to: &CredentialKey,
-        fence: &Stored,
-        old_keys: &mut OldKeys,
-    ) -> Result<bool> {
-        for _ in 0..MAX_ATTEMPTS {
-            let Slot::Credential(credential) = &current.slot else { return Ok(false) };
-            let version = credential.info().key_version;
-            if version >= to.version() {
-                return Ok(false);
-            }
-            let old = self.old_key(owner, version, old_keys).await?;
-            let slot = Slot::Credential(encrypt_anew(credential, old, to)?);
-            let fence = Some((to.version(), fence));
-            match self.records.replace(owner, current.place, &slot, Some(&current.stored), fence).await {
-                Ok(()) => return Ok(true),
-                Err(error) if error.kind() == ErrorKind::Conflict => {}
-                Err(error) => return Err(error),
-            }
-            match self.records.load_slot(owner, current.place).await? {
-                Some((slot, stored)) => current = Current { place: current.place, slot, stored },
-                None => return Ok(false),
-            }
-        }
-        Err(Error::conflict(0, Some(current.stored.revision.clone())))
-    }
-
-    /// An older key, read once.
-    async fn old_key<'a>(
-        &self,
-        owner: &CredentialOwner,
-        version: CredentialKeyVersion,
-        old_keys: &'a mut OldKeys,
-    ) -> Result<&'a CredentialKey> {
-        match old_keys.entry(version) {
-            Entry::Occupied(known) => Ok(known.into_mut()),
-            Entry::Vacant(place) => {
-                let key = load_key(&*self.store, owner, version).await;
-                Ok(place.insert(key.map_err(key_is_gone)?))
-            }
-        }
-    }
-
-    async fn shred_below(
-        &self,
-        owner: &CredentialOwner,
-        version: CredentialKeyVersion,
-        rotation: &mut CredentialRotation,
-    ) -> Result<()> {
-        let mut older = self.versions(owner).await?;
-        // Not only what a listing shows: of a key whose deletion was interrupted only earlier versions are left.
-        let recent = version.get().saturating_sub(RECENT)..version.get();
-        older.extend(recent.filter_map(|number| CredentialKeyVersion::new(number).ok()));
-        older.retain(|older| *older < version);
-        older.sort();
-        older.dedup();
-        for older in older {
-            if self.shred(owner, older).await? {
-                rotation.shredded.push(older);
-            }
-        }
-        rotation.finish();
-        Ok(())
-    }
-
-    /// Deletes a key with its history, and looks whether it is gone. Answers whether there was anything.
-    async fn shred(&self, owner: &CredentialOwner, version: CredentialKeyVersion) -> Result<bool> {
-        let id = key_id(owner, version);
-        let existed = match self.store.delete_with(&id, DeleteOptions::default().with_history()).await {
-            Ok(()) => true,
-            Err(error) if error.kind() == ErrorKind::NotFound => false,
-            Err(error) => return Err(error),
-        };
-        let strong = ListOptions::default().with_consistency(Consistency::Strong);
-        let left = self.store.history_with(&id, strong).await?;
-        if left.items.is_empty() && left.next.is_none() {
-            return Ok(existed);
-        }
-        Err(Error::new(
-            ErrorKind::Unsupported,
-            "the store left earlier versions of the deleted key: use one whose `delete_with` follows `HistoryDeletion`",
-        ))
-    }
-}
-
-type OldKeys = BTreeMap<CredentialKeyVersion, CredentialKey>;
-
-/// A credential as it was found.
-struct Current<'a> {
-    place: &'a CredentialPlace,
-    slot: Slot,
-    stored: Stored,
 }
 
 /// What stands at a sort key, if it belongs there.
@@ -311,14 +170,4 @@ fn parse(owner: &CredentialOwner, sort: &str, stored: &Stored) -> Result<(Creden
         }
         Slot::Removed(_) => Ok((place, slot)),
     }
-}
-
-fn encrypt_anew(credential: &Credential, old: &CredentialKey, new: &CredentialKey) -> Result<Credential> {
-    let (info, value) = decrypt_credential(old, credential)?;
-    encrypt_credential(new, &NewCredential::like(&info), &value)
-}
-
-/// A credential under a key that is not there opens no more than a forged one.
-fn key_is_gone(error: Error) -> Error {
-    if error.kind() == ErrorKind::NotFound { Error::integrity() } else { error }
 }

@@ -133,3 +133,43 @@ pub fn decrypt_credential(key: &CredentialKey, credential: &Credential) -> Resul
 pub(super) fn open(key: &CredentialKey, parts: &Parts<'_>) -> Result<SecretValue> {
     key.content_key(parts.salt).open(&associated_data(&parts.header), parts.sealed)
 }
+
+#[cfg(test)]
+mod tests {
+    use secret_store_core::{ErrorKind, TenantId};
+
+    use super::super::message::SIGNATURE_BYTES;
+    use super::super::place::CredentialKeyVersion;
+    use super::*;
+
+    fn key(tenant: &str, version: u32) -> CredentialKey {
+        let tenant = TenantId::new(tenant).expect("valid");
+        CredentialKey::from_bytes(tenant, CredentialKeyVersion::new(version).expect("valid"), &[7; 32])
+    }
+
+    /// A header that names `claimed`, sealed and signed by `by`: what a client that has one key makes in the name of another.
+    fn signed_by(by: &CredentialKey, claimed: &CredentialKey) -> Credential {
+        let place = CredentialPlace::parse("github", "password").expect("valid");
+        let new = NewCredential::new(place, Domain::new("example.com").expect("valid"), 1);
+        let (numbers, salt) = (Numbers::of(claimed, &new).expect("valid"), [1; SALT_BYTES]);
+        let header = numbers.header(claimed, &new, &salt);
+        let sealed = by.content_key(&salt).seal(&associated_data(&header), b"hunter2").expect("seals");
+        let signature: [u8; SIGNATURE_BYTES] = by.sign(&signed(&header, &sealed));
+        assemble(&header, &sealed, &signature).expect("a credential's form")
+    }
+
+    #[test]
+    fn a_key_vouches_for_its_own_user_and_version_alone() {
+        let own = key("alice", 1);
+        own.verify_key().verify(&signed_by(&own, &own)).expect("authentic");
+        for claimed in [key("bob", 1), key("alice", 2)] {
+            let other = signed_by(&own, &claimed);
+            let refusals = [
+                own.verify_key().verify(&other).expect_err("of another user or version"),
+                claimed.verify_key().verify(&other).expect_err("signed by another key"),
+                decrypt_credential(&own, &other).expect_err("of another user or version"),
+            ];
+            assert!(refusals.iter().all(|refusal| refusal.kind() == ErrorKind::Integrity));
+        }
+    }
+}

@@ -69,25 +69,22 @@ impl Submission<'_> {
             return Err(Error::integrity());
         }
         check_expiry(&info, self.clock)?;
-        let slot = Slot::Credential(credential);
-        let Slot::Credential(credential) = &slot else { return Err(Error::integrity()) };
-        let mut judged: Option<KeyState> = None;
+        let (slot, mut judged) = (Slot::Credential(credential.clone()), None);
         let mut attempt = 0;
         loop {
             let (key, current) = self.records.load(owner, info.key_version, &info.place).await?;
             let (state, key) = accepted(key)?;
             if judged.as_ref() != Some(&state) {
-                judge.judge(owner, credential, &state).await?;
+                judge.judge(owner, &credential, &state).await?;
                 judged = Some(state);
             }
-            if is_stored(credential, current.as_ref())? {
+            if is_stored(&credential, current.as_ref())? {
                 return Ok(info);
             }
             let fence = Some((info.key_version, &key));
             match self.records.replace(owner, &info.place, &slot, current.as_ref(), fence).await {
-                Ok(()) => return Ok(info),
                 Err(error) if error.kind() == ErrorKind::Conflict && attempt < MAX_ATTEMPTS => attempt += 1,
-                Err(error) => return Err(error),
+                outcome => return outcome.map(|()| info),
             }
         }
     }

@@ -9,7 +9,8 @@ pub trait Message: Sized {
     /// The largest size, in bytes. Checked before anything is parsed or allocated.
     const MAX_BYTES: usize;
 
-    /// Checks the form of the message; whether it is authentic, its receiver finds out.
+    /// Checks the form of the message; whether it is authentic, its receiver finds out. What is refused is wiped: it may be a
+    /// plaintext.
     ///
     /// # Errors
     ///
@@ -31,9 +32,12 @@ macro_rules! message {
         impl $crate::wire::Message for $name {
             const MAX_BYTES: usize = $limit;
 
-            fn from_bytes(bytes: Vec<u8>) -> secret_store_core::Result<Self> {
+            fn from_bytes(mut bytes: Vec<u8>) -> secret_store_core::Result<Self> {
                 let check: fn(&[u8]) -> secret_store_core::Result<()> = $check;
-                check(&bytes)?;
+                if let Err(refusal) = check(&bytes) {
+                    zeroize::Zeroize::zeroize(&mut bytes);
+                    return Err(refusal);
+                }
                 Ok(Self(bytes))
             }
 

@@ -58,3 +58,21 @@ impl Visitor<'_> for Bytes {
         Ok(bytes.to_vec())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Refusal = serde::de::value::Error;
+
+    #[test]
+    fn what_is_too_long_is_refused_before_it_is_copied() {
+        assert_eq!(Bytes(4).visit_bytes::<Refusal>(&[7; 4]).expect("fits"), [7; 4]);
+        let refusal = Bytes(4).visit_bytes::<Refusal>(&[7; 5]).expect_err("too long");
+        assert!(refusal.to_string().contains("longer than 4 bytes"), "{refusal}");
+        assert_eq!(Base64Url(3).visit_str::<Refusal>("AQID").expect("fits"), [1, 2, 3]);
+        // Not base64url either: it was not looked at.
+        let refusal = Base64Url(3).visit_str::<Refusal>("!!!!!").expect_err("too long");
+        assert!(refusal.to_string().contains("longer than 3 bytes"), "{refusal}");
+    }
+}

@@ -131,3 +131,25 @@ fn a_closed_session_is_over() {
     assert_eq!(kind(at_server.respond(reply, b"hunter2")), ErrorKind::Expired);
     assert!(client.is_over() && at_server.is_over());
 }
+
+#[test]
+fn a_response_keeps_the_clients_session_alive() {
+    let clock = ManualClock::new();
+    let (client, at_server) = agree(&server(&clock), &clock);
+    let (request, mut pending) = client.seal(b"get", 10 * MINUTE).expect("seals");
+    let response = at_server.respond(take(&at_server, &request, "get"), b"hunter2").expect("responds");
+    clock.advance(9 * MINUTE);
+    client.open(&mut pending, &response).expect("opens");
+    clock.advance(9 * MINUTE);
+    assert!(!client.is_over() && at_server.is_over(), "each end by what it got");
+}
+
+#[test]
+fn a_session_ends_while_the_machine_is_suspended() {
+    let clock = ManualClock::new();
+    let (client, at_server) = agree(&server(&clock), &clock);
+    let (request, _) = ask(&client, "get");
+    clock.suspend(10 * MINUTE + MOMENT);
+    assert_eq!(kind(at_server.open(&request)), ErrorKind::Expired);
+    assert!(client.is_over() && at_server.is_over());
+}

@@ -5,7 +5,7 @@ use secret_store_transport::channel::{ChannelAnswer, ChannelHello, ChannelReques
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::support::{ManualClock, agree, ask, context, key_of, server, take};
+use crate::support::{Frame, ManualClock, agree, ask, context, key_of, server, take};
 
 fn survives<M: Message + Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(message: &M) {
     let json = serde_json::to_string(message).expect("serialises");
@@ -33,4 +33,20 @@ fn messages_survive_json_and_nothing_else_parses() {
     survives::<ChannelResponse>(&response);
     let long = format!("\"{}\"", "A".repeat(ChannelHello::MAX_BYTES * 2));
     assert!(serde_json::from_str::<ChannelHello>(&long).is_err());
+}
+
+/// A sealed payload has a nonce, 32 committing bytes and a tag at least.
+#[test]
+fn too_short_a_payload_is_no_message() {
+    let clock = ManualClock::new();
+    let (client, at_server) = agree(&server(&clock), &clock);
+    let (request, _) = ask(&client, "");
+    let reply = take(&at_server, &request, "");
+    let response = at_server.respond(reply, b"").expect("responds");
+    let mut short = Frame::of(&request);
+    assert_eq!(short.fields[3].pop().map(|_| short.fields[3].len()), Some(59));
+    assert!(short.into_message::<ChannelRequest>(8).is_err());
+    let mut short = Frame::of(&response);
+    short.fields[2].pop();
+    assert!(short.into_message::<ChannelResponse>(9).is_err());
 }

@@ -104,3 +104,31 @@ fn sessions_without_a_request_and_those_that_are_over_are_swept() {
     sessions.sweep();
     assert!(sessions.is_empty());
 }
+
+#[test]
+fn the_oldest_unconfirmed_session_gives_way_and_its_keys_with_it() {
+    let (clock, sessions) = (ManualClock::new(), table(2));
+    let server = server(&clock);
+    let insert = || {
+        clock.advance(std::time::Duration::from_secs(1));
+        sessions.insert(agree(&server, &clock).1).expect("room")
+    };
+    let (oldest, younger) = (insert(), insert());
+    let newest = insert();
+    assert!(oldest.is_over(), "also for who still has it");
+    assert!(sessions.find(younger.id()).is_some() && sessions.find(newest.id()).is_some());
+    sessions.close(younger.id());
+    assert!(younger.is_over());
+}
+
+#[test]
+fn what_is_over_gives_way_before_what_is_not() {
+    let (clock, sessions) = (ManualClock::new(), table(2));
+    let server = server(&clock);
+    sessions.insert(agree(&server, &clock).1).expect("room");
+    clock.advance(Sessions::UNCONFIRMED);
+    let young = sessions.insert(agree(&server, &clock).1).expect("room");
+    clock.advance(std::time::Duration::from_millis(1));
+    sessions.insert(agree(&server, &clock).1).expect("the first one is over");
+    assert!(sessions.find(young.id()).is_some());
+}

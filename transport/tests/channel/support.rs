@@ -31,6 +31,11 @@ impl ManualClock {
         self.monotonic.fetch_add(by, Ordering::SeqCst);
     }
 
+    /// The machine is suspended: the monotonic clock stands still.
+    pub(crate) fn suspend(&self, by: Duration) {
+        self.millis.fetch_add(u64::try_from(by.as_millis()).expect("a short time"), Ordering::SeqCst);
+    }
+
     /// The time of day is set back: no time passes.
     pub(crate) fn set_back(&self, by: Duration) {
         self.millis.fetch_sub(u64::try_from(by.as_millis()).expect("a short time"), Ordering::SeqCst);

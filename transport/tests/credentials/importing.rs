@@ -1,7 +1,7 @@
 //! From the original vault into this one: read with the old data key, encrypt under a new one, submit.
 
 use secret_store_core::ErrorKind;
-use secret_store_transport::credential::{encrypt_credential, import_original};
+use secret_store_transport::credential::{MAX_CREDENTIAL_BYTES, encrypt_credential, import_original};
 
 use super::support::{World, here, kind, new, place, wait};
 
@@ -26,4 +26,21 @@ fn fields_of_the_original_become_credentials() {
         assert_eq!(kind(as_it_is), ErrorKind::NotSealed);
     }
     assert!(vectors.len() >= 4);
+}
+
+#[test]
+fn a_field_with_half_a_byte_more_and_one_that_holds_too_much_are_refused() {
+    use aes_gcm::aead::{Aead as _, KeyInit as _};
+    let sealed = |text: &str| {
+        let document = serde_json::to_vec(text).expect("text");
+        let sealed = aes_gcm::Aes256Gcm::new((&ORIGINAL_KEY).into()).encrypt(&[1; 12].into(), &document[..]);
+        hex::encode([&[1; 12][..], &sealed.expect("seals")].concat())
+    };
+    let field = sealed("hunter2");
+    assert_eq!(import_original(&ORIGINAL_KEY, &field).expect("opens").expose_secret(), b"hunter2");
+    assert_eq!(kind(import_original(&ORIGINAL_KEY, &format!("{field}0"))), ErrorKind::InvalidInput);
+    let longest = "x".repeat(MAX_CREDENTIAL_BYTES);
+    import_original(&ORIGINAL_KEY, &sealed(&longest)).expect("just fits");
+    let refused = kind(import_original(&ORIGINAL_KEY, &sealed(&format!("{longest}x"))));
+    assert!(matches!(refused, ErrorKind::TooLarge { limit: 65_536, actual: 65_537 }), "{refused:?}");
 }

@@ -6,6 +6,7 @@ mod audit;
 mod frozen;
 mod importing;
 mod ingesting;
+mod keys;
 mod message;
 mod rotating;
 mod rotation_faults;

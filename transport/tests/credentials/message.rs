@@ -178,3 +178,34 @@ proptest! {
         }
     }
 }
+
+/// Names short, value long: the whole is no longer than a message may be, the value is.
+#[test]
+fn a_value_over_its_limit_is_refused_where_the_whole_is_not() {
+    let frame = encrypt(&key(), "password", 1, "hunter2").as_bytes().to_vec();
+    let (head, signature) = frame.split_at(frame.len() - 4 - 64);
+    let head = &head[..head.len() - 4 - 67];
+    let with_value_of = |length: usize| {
+        let length_bytes = u32::try_from(length).expect("short").to_be_bytes();
+        Credential::from_bytes([head, &length_bytes, &vec![7; length], signature].concat())
+    };
+    with_value_of(MAX_CREDENTIAL_BYTES + 60).expect("the longest");
+    let longer = MAX_CREDENTIAL_BYTES + 61;
+    assert!(frame.len() + longer < Credential::MAX_BYTES);
+    assert_eq!(kind(with_value_of(longer)), ErrorKind::Integrity);
+}
+
+#[test]
+fn a_stored_key_of_a_later_suite_or_another_purpose_is_named() {
+    let stored = key().to_stored().expose_secret().to_vec();
+    let with = |at: usize, byte: u8| {
+        let mut other = stored.clone();
+        other[at] = byte;
+        kind(CredentialKey::from_stored(&other))
+    };
+    assert_eq!(with(4, 2), ErrorKind::Unsupported);
+    assert_eq!(with(9, 4), ErrorKind::Integrity);
+    assert_eq!(with(3, 5), ErrorKind::NotSealed);
+    let longer = [&stored[..], &[0]].concat();
+    assert_eq!(kind(CredentialKey::from_stored(&longer)), ErrorKind::Integrity);
+}

@@ -178,3 +178,27 @@ impl Persistence for Yielding {
         Ok(revisions)
     }
 }
+
+/// A renewal of the new key's record while credentials are converted: the rotation goes on.
+#[test]
+fn a_renewal_meanwhile_stops_no_rotation() {
+    let (world, alice, _) = world();
+    let racing = Arc::new(secret_store_conformance::fault::Racing::new(world.memory.clone()));
+    // The new key with what the tenant tier writes first, and the states, go undisturbed.
+    for _ in 0..2 {
+        racing.before_commit(async {});
+    }
+    let renewals = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    for _ in 0..3 {
+        let (keys, alice, renewals) = (world.keys(), alice.clone(), Arc::clone(&renewals));
+        racing.before_commit(async move {
+            if keys.renew(&alice, version(2)).await.is_ok() {
+                renewals.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            }
+        });
+    }
+    let rotation = wait(world.keys_over(racing).rotate_data_key(&alice, version(1), &options())).expect("rotated");
+    assert!(rotation.is_finished());
+    assert!(renewals.load(std::sync::atomic::Ordering::SeqCst) > 0, "the race took place");
+    check_every_credential_opens_exactly_once(&world, &alice, "renewed");
+}

@@ -139,3 +139,16 @@ fn a_commit_after_the_expiry_is_no_success() {
         }
     });
 }
+
+/// Of a mark that is not there any more nobody can say whose it was.
+#[test]
+fn a_mark_that_was_removed_in_between_is_no_success() {
+    block_on(async {
+        let (records, clock, app) = (Arc::new(MemoryPersistence::new()), ManualClock::new(), application("App"));
+        let failing = Arc::new(Failing::new(Arc::clone(&records) as Arc<dyn Persistence>));
+        let once = server(failing.clone(), &clock);
+        failing.fail(Fault::new(ErrorKind::Conflict).on(Operation::Commit));
+        let expiry = Expiry::after(&*clock, MINUTE);
+        assert_eq!(kind(once.mark(&app, USE, &[7; 16], expiry).await), ErrorKind::Expired);
+    });
+}

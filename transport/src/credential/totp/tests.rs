@@ -61,7 +61,7 @@ fn secrets_are_taken_as_sites_give_them() {
         " gezd gnbv gy3t qojq gezd gnbv gy3t qojq ".to_owned(),
         format!("otpauth://totp/ACME:alice%40example.com?secret={base32}&issuer=ACME"),
         format!("OTPAUTH://TOTP/x?period=30&digits=6&algorithm=SHA1&secret={base32}#top"),
-        format!("otpauth://totp/x?secret={base32}%3D%3D"),
+        format!("otpauth://totp/x?secret={base32}%3D%3d"),
     ] {
         assert_eq!(at(&Totp::parse(&text).expect("valid"), 59), "287082", "{text}");
     }
@@ -79,6 +79,10 @@ fn what_is_no_secret_is_refused_without_being_shown() {
         ("not base32 at all!", ErrorKind::InvalidInput),
         (&format!("otpauth://hotp/x?secret={base32}&counter=1"), ErrorKind::Unsupported),
         (&format!("otpauth://totp/x?secret={base32}&algorithm=MD5"), ErrorKind::Unsupported),
+        // What is no padding is never cut off: half a secret makes codes, and wrong ones.
+        (&format!("otpauth://totp/x?secret={base32}%20GEZD"), ErrorKind::InvalidInput),
+        (&format!("otpauth://totp/x?secret={base32}%3DGEZD"), ErrorKind::InvalidInput),
+        (&format!("otpauth://totp/x?secret={base32}%"), ErrorKind::InvalidInput),
         (&format!("otpauth://totp/x?secret={base32}&digits=9"), ErrorKind::InvalidInput),
         (&format!("otpauth://totp/x?secret={base32}&digits=x"), ErrorKind::InvalidInput),
         (&format!("otpauth://totp/x?secret={base32}&period=0"), ErrorKind::InvalidInput),

@@ -23,9 +23,7 @@ pub(super) fn parse(text: &str) -> Result<Totp> {
     }
     let query = query.split('#').next().unwrap_or_default();
     let secret = one(query, "secret")?.ok_or_else(|| Error::invalid_input("the otpauth URI has no secret"))?;
-    // Padding may be percent-encoded; no other character of base32 is ever.
-    let secret = secret.split('%').next().unwrap_or_default();
-    let totp = Totp::owning(base32::decode(secret.as_bytes())?)?;
+    let totp = Totp::owning(base32::decode(without_padding(secret).as_bytes())?)?;
     let algorithm = match one(query, "algorithm")? {
         None => TotpAlgorithm::Sha1,
         Some(name) => algorithm(name)?,
@@ -36,6 +34,14 @@ pub(super) fn parse(text: &str) -> Result<Totp> {
     };
     let (digits, period) = (number("digits", 6)?, number("period", 30)?);
     totp.with_algorithm(algorithm).with_digits(digits)?.with_period(Duration::from_secs(period.into()))
+}
+
+/// Padding may be percent-encoded; no other character of base32 is ever, and base32 refuses what is left of one.
+fn without_padding(mut secret: &str) -> &str {
+    while let Some(rest) = secret.strip_suffix("%3D").or_else(|| secret.strip_suffix("%3d")) {
+        secret = rest;
+    }
+    secret
 }
 
 fn algorithm(name: &str) -> Result<TotpAlgorithm> {
