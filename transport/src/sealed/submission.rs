@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use secret_store_core::{Clock, Error, MAX_ID_BYTES, MAX_NAME_BYTES, Result, SecretVersion};
+use secret_store_core::{Clock, Error, MAX_ID_BYTES, MAX_NAME_BYTES, Result, SecretValue, SecretVersion};
 
 use super::MAX_SECRET_BYTES;
 use crate::expiry::Expiry;
@@ -127,6 +127,14 @@ impl<'a> Submission<'a> {
         let place = &target.place;
         (self.organisation, self.environment, self.name)
             == (place.organisation.as_str(), place.environment.as_str(), target.name.as_str())
+    }
+}
+
+/// What is larger is neither sealed nor stored.
+pub(super) fn check_size(value: &SecretValue) -> Result<()> {
+    match value.len() {
+        ..=MAX_SECRET_BYTES => Ok(()),
+        larger => Err(Error::too_large("the secret", MAX_SECRET_BYTES as u64, larger as u64)),
     }
 }
 
