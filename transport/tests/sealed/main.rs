@@ -2,6 +2,7 @@
 
 mod audited;
 mod beside_the_keys;
+mod between;
 mod expected_version;
 mod flow;
 mod keys;
