@@ -27,7 +27,8 @@ message! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Freshness {
-    /// The server issued this nonce for it ([`SealedIntake::issue_nonce`](super::SealedIntake::issue_nonce)).
+    /// The server issued this nonce for it ([`SealedIntake::issue_nonce`](super::SealedIntake::issue_nonce)). A message that is kept back
+    /// on its way is taken until the nonce expires, also after a later one: it then is the current version.
     Nonce(Nonce),
     /// It takes the place of this version, 1 or more, and of no other; and it expires, at most an hour after it was sealed. Needs no
     /// round trip, but an existing secret: versions never repeat, while a name may be free twice.
