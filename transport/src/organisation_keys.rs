@@ -21,7 +21,8 @@ use key_set::{HeldVersion, KeySet, time};
 ///
 /// An organisation's keys are one secret of a store: its name is the organisation, its value the versions that are held. So they lie
 /// under the master keys of that store, and everything the store knows applies to them: rotation, census, audit, caches. Give the keys an
-/// application of their own, and [`HistoryRetention::None`](secret_store_core::HistoryRetention::None): earlier values hold retired private keys.
+/// application of their own (no place is ever led to it, whatever [`Places`](crate::Places) say), and
+/// [`HistoryRetention::None`](secret_store_core::HistoryRetention::None): earlier values hold retired private keys.
 ///
 /// Versions count from 1. The newest is sealed to; those before it are still opened until they are [retired](Self::retire) or expire.
 /// Retiring removes the private key.

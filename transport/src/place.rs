@@ -116,12 +116,14 @@ type Resolve = dyn Fn(&Place) -> Option<ApplicationName> + Send + Sync;
 /// Which application holds the secrets of which place: configuration of the server, so that no message decides it.
 ///
 /// No application is that of two places: a secret of `dev` never appears under `prod`. A place without an application is
-/// [`PermissionDenied`](ErrorKind::PermissionDenied).
+/// [`PermissionDenied`](ErrorKind::PermissionDenied), and so is one whose application holds the keys of organisations
+/// ([`OrganisationKeys::application`](crate::OrganisationKeys::application)): they are nobody's to read or replace.
 #[derive(Clone, Default)]
 pub struct Places {
     configured: BTreeMap<Place, ApplicationName>,
     taken: BTreeMap<ApplicationName, Place>,
     others: Option<Arc<Resolve>>,
+    keys: Option<ApplicationName>,
 }
 
 impl Places {
@@ -156,11 +158,19 @@ impl Places {
         self
     }
 
+    /// The same, none of them in the application of the organisations' keys.
+    pub(crate) fn beside(mut self, keys: &ApplicationName) -> Self {
+        self.keys = Some(keys.clone());
+        self
+    }
+
     pub(crate) fn application(&self, place: &Place) -> Result<ApplicationName> {
         let configured = self.configured.get(place).cloned();
         let found = configured.or_else(|| self.others.as_ref().and_then(|resolve| resolve(place)));
         // An application of a configured place is that of no other, whatever the function says.
-        let is_free = |application: &ApplicationName| self.taken.get(application).is_none_or(|of| of == place);
+        let is_free = |application: &ApplicationName| {
+            self.keys.as_ref() != Some(application) && self.taken.get(application).is_none_or(|of| of == place)
+        };
         found.filter(is_free).ok_or_else(|| {
             Error::new(
                 ErrorKind::PermissionDenied,

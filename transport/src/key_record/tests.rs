@@ -102,6 +102,20 @@ fn claims_that_break_a_rule_are_refused() {
     new(KeyRole::CredentialVerify, "acme", 1, (KeyAlgorithm::Ed25519, &ed25519), 1098 * DAY).expect("valid");
 }
 
+/// `p + y` for the small `y` of points on the curve, some of them of large order: their decoder takes them.
+#[test]
+fn second_forms_of_points_of_large_order_are_refused() {
+    let mut large = 0;
+    for y in 0..19 {
+        let mut bytes = [0xff; 32];
+        (bytes[0], bytes[31]) = (0xed + y, 0x7f);
+        large += u32::from(ed25519_dalek::VerifyingKey::from_bytes(&bytes).is_ok_and(|key| !key.is_weak()));
+        let refused = AuthorityPublicKey::from_bytes(&bytes).expect_err("a second form");
+        assert_eq!(refused.kind(), ErrorKind::InvalidInput);
+    }
+    assert!(large > 0, "or the decoder refuses them by now");
+}
+
 #[test]
 fn an_authority_survives_being_stored() {
     let (key, stored) = (authority(), authority().to_stored());
@@ -113,6 +127,9 @@ fn an_authority_survives_being_stored() {
         assert!(AuthorityKey::from_stored(&stored.expose_secret()[..length]).is_err());
     }
     assert!(AuthorityKey::from_stored(&[stored.expose_secret(), &[0]].concat()).is_err());
+    let mut of_another_suite = stored.expose_secret().to_vec();
+    of_another_suite[4] = 1;
+    assert_eq!(AuthorityKey::from_stored(&of_another_suite).expect_err("X25519").kind(), ErrorKind::Integrity);
     let pair = block_on(RecipientKeyPair::generate(KeySpec::X25519)).expect("random").to_stored().expect("serialises");
     assert!(AuthorityKey::from_stored(pair.expose_secret()).is_err(), "a key of another kind");
     assert!(RecipientKeyPair::from_stored(stored.expose_secret()).is_err());

@@ -165,7 +165,7 @@ pub(super) fn time(at: Expiry) -> Result<SystemTime> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::vector;
+    use crate::testing::{FixedClock, vector};
 
     /// `docs/format.md`, section 16; made by another implementation.
     #[cfg(feature = "rsa")]
@@ -190,5 +190,45 @@ mod tests {
             let written = KeySet::write(versions.into_iter());
             assert!(KeySet::parse(written.expose_secret()).is_err(), "{order:?}");
         }
+    }
+
+    fn numbered<'a>(held: &HeldVersion<'a>, version: u32) -> HeldVersion<'a> {
+        HeldVersion { version, not_before: held.not_before, expires: held.expires, seed: held.seed, pair: held.pair }
+    }
+
+    #[test]
+    fn versions_count_from_one_to_eight_at_a_time() {
+        let frozen = vector("sealed.json", "key-set");
+        let set = KeySet::parse(&frozen).expect("a set");
+        for (numbers, is_set) in [(1..=8, true), (1..=9, false), (0..=1, false)] {
+            let versions: Vec<_> = numbers.clone().map(|number| numbered(set.newest(), number)).collect();
+            let written = KeySet::write(versions.iter());
+            assert_eq!(KeySet::parse(written.expose_secret()).is_ok(), is_set, "{numbers:?}");
+        }
+    }
+
+    #[test]
+    fn another_suite_or_purpose_is_refused() {
+        let frozen = vector("sealed.json", "key-set");
+        for at in [4, 9] {
+            let mut altered = frozen.clone();
+            altered[at] ^= 1;
+            assert_eq!(KeySet::parse(&altered).err().map(|error| error.kind()), Some(ErrorKind::Integrity), "{at}");
+        }
+    }
+
+    #[test]
+    fn versions_are_accepted_while_they_are_held_and_in_their_time() {
+        let frozen = vector("sealed.json", "key-set");
+        let set = KeySet::parse(&frozen).expect("a set");
+        let end = time(set.newest().expires).expect("a time") + Expiry::SKEW;
+        let at = |version, time| {
+            let accepted = set.accepted(version, &FixedClock::at(time));
+            accepted.map(|held| held.version).map_err(|error| error.kind())
+        };
+        assert_eq!(at(3, end), Ok(3));
+        assert_eq!(at(3, end + Duration::from_millis(1)), Err(ErrorKind::KeyRetired));
+        assert_eq!(at(1, end), Err(ErrorKind::KeyRetired));
+        assert_eq!(at(4, end), Err(ErrorKind::KeyUnavailable), "a version that this store has never had");
     }
 }

@@ -119,7 +119,7 @@ impl PrivateKey {
 
     pub(super) fn public_key(&self) -> [u8; KEY_BYTES] {
         let mut bytes = [0; KEY_BYTES];
-        X25519HkdfSha256::sk_to_pk(&self.0).write_exact(&mut bytes);
+        leaving_no_stack(|| X25519HkdfSha256::sk_to_pk(&self.0)).write_exact(&mut bytes);
         bytes
     }
 

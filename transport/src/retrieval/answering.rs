@@ -48,6 +48,7 @@ impl Retrieval {
         once: Once,
         recorder: AuditRecorder,
     ) -> Self {
+        let places = places.beside(keys.application());
         Self { store, keys, places, once, recorder, clock: Arc::new(SystemClock) }
     }
 

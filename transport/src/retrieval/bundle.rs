@@ -90,11 +90,12 @@ impl Binding {
 pub(super) fn encode(suite: Suite, secrets: &[Secret]) -> Result<SecretValue> {
     let size =
         |secret: &Secret| 3 * LENGTH_BYTES + secret.id().name().as_str().len() + 8 + secret.expose_secret().len();
-    let bytes: usize = secrets.iter().map(size).sum();
-    if HEADER_BYTES + bytes > MAX_BUNDLE_BYTES {
+    let field_bytes: usize = secrets.iter().map(size).sum();
+    let bytes = HEADER_BYTES + field_bytes;
+    if bytes > MAX_BUNDLE_BYTES {
         return Err(Error::too_large("the secrets of one request", MAX_BUNDLE_BYTES as u64, bytes as u64));
     }
-    let mut frame = Writer::with_capacity(Kind::Bundle, suite.code(), bytes);
+    let mut frame = Writer::with_capacity(Kind::Bundle, suite.code(), field_bytes);
     for secret in secrets {
         frame = frame
             .field(secret.id().name().as_str().as_bytes())

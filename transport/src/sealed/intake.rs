@@ -10,7 +10,7 @@ use secret_store_core::{
 };
 
 use super::request::SealedRequest;
-use super::submission::{Binding, Freshness, Submission};
+use super::submission::{Binding, Freshness, Submission, check_size};
 use crate::once::{Nonce, Once, SingleUse};
 use crate::organisation_keys::OrganisationKeys;
 use crate::place::{Place, Places, Target};
@@ -53,6 +53,7 @@ impl SealedIntake {
         once: Once,
         recorder: AuditRecorder,
     ) -> Self {
+        let places = places.beside(keys.application());
         Self { store, keys, places, once, recorder, clock: Arc::new(SystemClock) }
     }
 
@@ -145,6 +146,8 @@ impl SealedIntake {
         let pair = self.keys.pair(&target.place.organisation, key_version, suite).await?;
         let binding = Binding { suite, target, key_version, freshness: &freshness };
         let value = pair.open(&binding.info(), &binding.aad(), sealed).await?;
+        // A message has room for the larger overhead of RSA.
+        check_size(&value)?;
         Ok((value, self.use_up(id, &freshness).await?))
     }
 

@@ -1,16 +1,17 @@
 //! What comes over the wire.
 
-use std::fmt;
+mod anything;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secret_store_core::{Error, ErrorKind, Result};
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess};
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 use zeroize::Zeroizing;
 
 use super::submission::{SealedSecret, Submission};
 use crate::wire::Message;
+use anything::{Any, Anything, Ignored};
 
 /// The body of a request that stores a sealed secret: `{"sealed": true, "value": "<base64url of a sealed secret>"}`, in JSON or
 /// another self-describing format.
@@ -63,69 +64,32 @@ impl Serialize for SealedRequest {
     }
 }
 
-impl<'de> Deserialize<'de> for SealedRequest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Fields)
-    }
-}
-
-struct Fields;
-
 /// What is no map is no seal either; the error of serde would quote it.
-impl<'de> Visitor<'de> for Fields {
-    type Value = SealedRequest;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a map with `sealed` and `value`")
+impl Anything for SealedRequest {
+    fn other() -> Self {
+        Self(Err(not_sealed()))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SealedRequest, A::Error> {
+    fn map<'de, A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
         let (mut sealed, mut value, mut is_clean) = (None, None, true);
-        while let Some(key) = map.next_key()? {
+        while let Some(Any(key)) = map.next_key()? {
             match key {
-                Key::Sealed if sealed.is_none() => sealed = Some(map.next_value::<Flag>()?.0),
-                Key::Value if value.is_none() => value = Some(map.next_value::<Field>()?.0),
+                Key::Sealed if sealed.is_none() => sealed = Some(map.next_value::<Any<Flag>>()?.0.0),
+                Key::Value if value.is_none() => value = Some(map.next_value::<Any<Field>>()?.0.0),
                 Key::Sealed | Key::Value | Key::Other => {
-                    map.next_value::<IgnoredAny>()?;
+                    map.next_value::<Any<Ignored>>()?;
                     is_clean = false;
                 }
             }
         }
         let found = if is_clean && sealed == Some(true) { value } else { None };
-        Ok(SealedRequest(found.unwrap_or_else(|| Err(not_sealed()))))
+        Ok(Self(found.unwrap_or_else(|| Err(not_sealed()))))
     }
+}
 
-    fn visit_str<E>(self, _: &str) -> Result<SealedRequest, E> {
-        Ok(SealedRequest(Err(not_sealed())))
-    }
-
-    fn visit_bytes<E>(self, _: &[u8]) -> Result<SealedRequest, E> {
-        Ok(SealedRequest(Err(not_sealed())))
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<SealedRequest, E> {
-        Ok(SealedRequest(Err(not_sealed())))
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<SealedRequest, E> {
-        Ok(SealedRequest(Err(not_sealed())))
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<SealedRequest, E> {
-        Ok(SealedRequest(Err(not_sealed())))
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<SealedRequest, E> {
-        Ok(SealedRequest(Err(not_sealed())))
-    }
-
-    fn visit_unit<E>(self) -> Result<SealedRequest, E> {
-        Ok(SealedRequest(Err(not_sealed())))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<SealedRequest, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(SealedRequest(Err(not_sealed())))
+impl<'de> Deserialize<'de> for SealedRequest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Any::deserialize(deserializer).map(|Any(request)| request)
     }
 }
 
@@ -135,105 +99,56 @@ enum Key {
     Other,
 }
 
-impl<'de> Deserialize<'de> for Key {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Name;
-        impl Visitor<'_> for Name {
-            type Value = Key;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a field name")
-            }
-            fn visit_str<E>(self, name: &str) -> Result<Key, E> {
-                Ok(match name {
-                    "sealed" => Key::Sealed,
-                    "value" => Key::Value,
-                    _ => Key::Other,
-                })
-            }
+impl Anything for Key {
+    fn other() -> Self {
+        Self::Other
+    }
+
+    fn text(name: &str) -> Self {
+        match name {
+            "sealed" => Self::Sealed,
+            "value" => Self::Value,
+            _ => Self::Other,
         }
-        deserializer.deserialize_identifier(Name)
     }
 }
 
 /// Whether it is `true`; anything else is not.
 struct Flag(bool);
 
+impl Anything for Flag {
+    fn other() -> Self {
+        Self(false)
+    }
+
+    fn boolean(flag: bool) -> Self {
+        Self(flag)
+    }
+}
+
 /// A seal, or why not; nothing of what it was otherwise.
 struct Field(Result<SealedSecret>);
 
-/// Takes a value of any type, and keeps what only one type gives.
-macro_rules! any_value {
-    ($type:ident, $other:expr, { $($method:item)* }) => {
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Any;
-                impl<'de> Visitor<'de> for Any {
-                    type Value = $type;
-                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        f.write_str("anything")
-                    }
-                    fn visit_i64<E>(self, _: i64) -> Result<$type, E> {
-                        Ok($other)
-                    }
-                    fn visit_u64<E>(self, _: u64) -> Result<$type, E> {
-                        Ok($other)
-                    }
-                    fn visit_f64<E>(self, _: f64) -> Result<$type, E> {
-                        Ok($other)
-                    }
-                    fn visit_unit<E>(self) -> Result<$type, E> {
-                        Ok($other)
-                    }
-                    fn visit_none<E>(self) -> Result<$type, E> {
-                        Ok($other)
-                    }
-                    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<$type, A::Error> {
-                        while seq.next_element::<IgnoredAny>()?.is_some() {}
-                        Ok($other)
-                    }
-                    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<$type, A::Error> {
-                        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                        Ok($other)
-                    }
-                    $($method)*
-                }
-                deserializer.deserialize_any(Any)
-            }
-        }
-    };
-}
+impl Anything for Field {
+    fn other() -> Self {
+        Self(Err(not_sealed()))
+    }
 
-any_value!(Flag, Flag(false), {
-    fn visit_bool<E>(self, flag: bool) -> Result<Flag, E> {
-        Ok(Flag(flag))
-    }
-    fn visit_str<E>(self, _: &str) -> Result<Flag, E> {
-        Ok(Flag(false))
-    }
-    fn visit_bytes<E>(self, _: &[u8]) -> Result<Flag, E> {
-        Ok(Flag(false))
-    }
-});
-
-any_value!(Field, Field(Err(not_sealed())), {
-    fn visit_bool<E>(self, _: bool) -> Result<Field, E> {
-        Ok(Field(Err(not_sealed())))
-    }
-    fn visit_str<E>(self, text: &str) -> Result<Field, E> {
+    fn text(text: &str) -> Self {
         let limit = SealedSecret::MAX_BYTES;
         if text.len() > limit.div_ceil(3) * 4 {
-            return Ok(Field(Err(Error::too_large("the sealed secret", limit as u64, (text.len() / 4 * 3) as u64))));
+            return Self(Err(Error::too_large("the sealed secret", limit as u64, (text.len() / 4 * 3) as u64)));
         }
         // What does not decode may be plaintext: the buffer is wiped, and the reason, which would quote it, dropped.
         let mut bytes = Zeroizing::new(vec![0; base64::decoded_len_estimate(text.len())]);
         let Ok(length) = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) else {
-            return Ok(Field(Err(not_sealed())));
+            return Self::other();
         };
         bytes.truncate(length);
-        Ok(Field(take(&mut bytes)))
+        Self(take(&mut bytes))
     }
-    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Field, E> {
-        let seal = Submission::parse(bytes).and_then(|_| SealedSecret::from_bytes(bytes.to_vec()));
-        Ok(Field(seal))
+
+    fn bytes(bytes: &[u8]) -> Self {
+        Self(Submission::parse(bytes).and_then(|_| SealedSecret::from_bytes(bytes.to_vec())))
     }
-});
+}

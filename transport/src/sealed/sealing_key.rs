@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use secret_store_core::{Clock, Error, Result, SecretValue, TenantId};
 
-use super::MAX_SECRET_BYTES;
-use super::submission::{Binding, Freshness, SealedSecret};
+use super::submission::{Binding, Freshness, SealedSecret, check_size};
 use crate::key_record::{KeyRecord, KeyRole, Trust, TrustedKey};
 use crate::place::Target;
 use crate::recipient::RecipientPublicKey;
@@ -53,7 +52,7 @@ impl SealingKey {
         self.key.suite()
     }
 
-    /// Seals a value of at most [`MAX_SECRET_BYTES`], for one target of the organisation, once. The seal shows the value's length, and
+    /// Seals a value of at most [`MAX_SECRET_BYTES`](super::MAX_SECRET_BYTES), for one target of the organisation, once. The seal shows the value's length, and
     /// says nothing about who made it.
     ///
     /// # Errors
@@ -83,9 +82,7 @@ impl SealingKey {
     }
 
     fn binding<'a>(&self, target: &'a Target, freshness: &'a Freshness, value: &SecretValue) -> Result<Binding<'a>> {
-        if value.len() > MAX_SECRET_BYTES {
-            return Err(Error::too_large("the secret", MAX_SECRET_BYTES as u64, value.len() as u64));
-        }
+        check_size(value)?;
         if target.place.organisation != self.organisation {
             return Err(Error::new(
                 secret_store_core::ErrorKind::PermissionDenied,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use secret_store_core::{Clock, Error, MAX_ID_BYTES, MAX_NAME_BYTES, Result, SecretVersion};
+use secret_store_core::{Clock, Error, MAX_ID_BYTES, MAX_NAME_BYTES, Result, SecretValue, SecretVersion};
 
 use super::MAX_SECRET_BYTES;
 use crate::expiry::Expiry;
@@ -27,7 +27,8 @@ message! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Freshness {
-    /// The server issued this nonce for it ([`SealedIntake::issue_nonce`](super::SealedIntake::issue_nonce)).
+    /// The server issued this nonce for it ([`SealedIntake::issue_nonce`](super::SealedIntake::issue_nonce)). A message that is kept back
+    /// on its way is taken until the nonce expires, also after a later one: it then is the current version.
     Nonce(Nonce),
     /// It takes the place of this version, 1 or more, and of no other; and it expires, at most an hour after it was sealed. Needs no
     /// round trip, but an existing secret: versions never repeat, while a name may be free twice.
@@ -127,6 +128,14 @@ impl<'a> Submission<'a> {
         let place = &target.place;
         (self.organisation, self.environment, self.name)
             == (place.organisation.as_str(), place.environment.as_str(), target.name.as_str())
+    }
+}
+
+/// What is larger is neither sealed nor stored.
+pub(super) fn check_size(value: &SecretValue) -> Result<()> {
+    match value.len() {
+        ..=MAX_SECRET_BYTES => Ok(()),
+        larger => Err(Error::too_large("the secret", MAX_SECRET_BYTES as u64, larger as u64)),
     }
 }
 

@@ -77,3 +77,24 @@ impl<'a> Reader<'a> {
         if self.rest.is_empty() { Ok(()) } else { Err(Error::integrity()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Writer;
+    use super::*;
+
+    #[test]
+    fn a_field_over_its_limit_is_refused() {
+        let frame = Writer::new(Kind::Bundle, 1).field(&[7; 10]).finish();
+        let read =
+            |limit| Reader::new(&frame, Kind::Bundle, frame.len()).expect("a frame").bytes(limit).map(<[u8]>::len);
+        assert_eq!(read(10).expect("as long as it may be"), 10);
+        assert_eq!(read(9).expect_err("longer").kind(), ErrorKind::Integrity);
+    }
+
+    #[test]
+    fn a_frame_over_its_limit_is_refused_before_anything_else() {
+        let refused = Reader::new(b"no frame", Kind::Bundle, 7).expect_err("too large");
+        assert_eq!(refused.kind(), ErrorKind::TooLarge { limit: 7, actual: 8 });
+    }
+}

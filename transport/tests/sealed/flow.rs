@@ -2,9 +2,9 @@
 
 use futures::executor::block_on;
 use secret_store_core::{ErrorKind, SecretStoreExt as _, SecretValue};
-use secret_store_transport::{Freshness, MAX_SECRET_BYTES, SealedRequest};
+use secret_store_transport::{Freshness, KeySpec, MAX_SECRET_BYTES, RecipientPublicKey, SealedRequest, Suite};
 
-use super::support::{World, as_json, from_json, id, kind, specs, target};
+use super::support::{World, as_json, from_json, id, kind, specs, target, tenant};
 
 #[test]
 fn a_sealed_secret_is_stored_where_it_belongs_and_nowhere_in_clear() {
@@ -134,5 +134,44 @@ fn a_bare_oaep_block_is_imported_once_under_its_name_alone() {
         assert_eq!(kind(intake.put_sealed(&target("Other"), request).await), ErrorKind::NotSealed);
         assert!(world.dump() == before);
         assert!(!format!("{key:?}").contains("48, 130"));
+    });
+}
+
+/// A transcript, written by `docs/format.md`, section 16, and not by the library.
+fn transcript(label: &str, fields: &[&[u8]]) -> Vec<u8> {
+    let mut out = [b"secret-store/1/transport".as_slice(), &[2, 1, u8::try_from(label.len()).expect("short")]].concat();
+    out.extend_from_slice(label.as_bytes());
+    out.push(u8::try_from(fields.len()).expect("few"));
+    out.extend_from_slice(&framed(fields));
+    out
+}
+
+fn framed(fields: &[&[u8]]) -> Vec<u8> {
+    let field = |field: &&[u8]| [&u32::try_from(field.len()).expect("small").to_be_bytes(), *field].concat();
+    fields.iter().flat_map(field).collect()
+}
+
+/// The library's client refuses to seal it, another client may not: the frame has room, as RSA's overhead is larger than HPKE's.
+#[test]
+fn a_server_stores_no_secret_over_a_mebibyte() {
+    block_on(async {
+        let world = World::new(KeySpec::X25519).await;
+        let record = world.keys.records(&tenant("acme"), &world.authority).await.expect("records").sealing;
+        let key = RecipientPublicKey::from_bytes(Suite::HpkeX25519, record.claims().public_key()).expect("a key");
+        for (size, is_stored) in [(MAX_SECRET_BYTES, true), (MAX_SECRET_BYTES + 1, false)] {
+            let Freshness::Nonce(nonce) = world.nonce(&target("MainDb")).await else { panic!("a nonce") };
+            let freshness = [&[1], &nonce.as_bytes()[..]].concat();
+            let fields = [&b"acme"[..], b"prod", b"MainDb", &[0, 0, 0, 1], &freshness];
+            let (info, aad) = (transcript("submission key", &fields), transcript("submission", &fields));
+            let sealed = key.seal(&info, &aad, &vec![b'x'; size]).expect("seals");
+            let request =
+                SealedRequest::from_parts(true, [b"SX1\x02\x01", &framed(&fields)[..], &framed(&[&sealed])].concat());
+            if is_stored {
+                world.intake().put_sealed(&target("MainDb"), request).await.expect("stored");
+            } else {
+                let refusal = world.refused(&target("MainDb"), request).await;
+                assert!(matches!(refusal, ErrorKind::TooLarge { limit, actual } if actual == limit + 1), "{refusal:?}");
+            }
+        }
     });
 }

@@ -113,5 +113,9 @@ fn an_answer_key_is_good_until_it_is_retired() {
         world.keys.retire(&acme, 1).await.expect("retires");
         let (request, _) = ask().await;
         assert_eq!(kind(world.retrieval().answer(&request).await), ErrorKind::KeyRetired);
+        // The client asks nothing of a server whose key it believes no longer.
+        world.clock.advance(91 * DAY);
+        let late = answers.request(&place("acme", "prod"), names(&["MainDb"]), specs()[0]).await;
+        assert_eq!(kind(late), ErrorKind::Expired);
     });
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::executor::block_on;
 use secret_store_core::{ErrorKind, SecretName, SecretStoreExt as _};
-use secret_store_transport::{Bundle, KeySpec, Message as _, PendingRetrieval, RetrievalRequest};
+use secret_store_transport::{Bundle, Expiry, KeySpec, Message as _, PendingRetrieval, RetrievalRequest};
 
 use super::support::{World, id, kind, place, specs};
 
@@ -172,4 +172,23 @@ fn a_replayed_or_late_request_is_not_answered() {
             assert!(world.dump().len() < before.len(), "nothing was written");
         });
     }
+}
+
+/// The library's clients ask for a minute. Another one may not ask for longer than is remembered easily.
+#[test]
+fn a_request_that_lasts_too_long_is_not_answered() {
+    block_on(async {
+        let world = world(KeySpec::X25519).await;
+        let longest = RetrievalRequest::MAX_LIFETIME + Expiry::SKEW;
+        for (over, refusal) in [(0, None), (1, Some(ErrorKind::InvalidInput))] {
+            let (request, _) = ask(&world, "acme", "prod", KeySpec::X25519).await;
+            let mut bytes = request.as_bytes().to_vec();
+            // Before the key of 32 bytes and its length.
+            let at = bytes.len() - 32 - 4 - 8;
+            let expiry = Expiry::after(&*world.clock, longest).as_millis() + over;
+            bytes[at..at + 8].copy_from_slice(&expiry.to_be_bytes());
+            let request = RetrievalRequest::from_bytes(bytes).expect("well formed");
+            assert_eq!(world.retrieval().answer(&request).await.err().map(|error| error.kind()), refusal);
+        }
+    });
 }

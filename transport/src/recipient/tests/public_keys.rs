@@ -65,6 +65,14 @@ fn rsa_keys_of_other_sizes_exponents_and_forms_are_refused() {
     for length in 0..good.len() {
         refused(Suite::RsaOaep, &good[..length]);
     }
+    // The algorithm without its NULL, and PSS instead of plain RSA: other forms of the same key.
+    let null = good.windows(2).position(|two| two == [5, 0]).expect("rsaEncryption has parameters");
+    let mut bare = [&good[..null], &good[null + 2..]].concat();
+    (bare[3], bare[5]) = (bare[3] - 2, bare[5] - 2);
+    refused(Suite::RsaOaep, &bare);
+    let mut pss = good.clone();
+    pss[null - 1] = 10;
+    refused(Suite::RsaOaep, &pss);
     refused(Suite::RsaOaep, &[9; 32]);
     refused(Suite::HpkeX25519, &good);
 }
