@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use hyper::header::{AUTHORIZATION, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -67,7 +67,7 @@ impl Connection {
     /// When there is no answer.
     pub async fn send(&self, method: Method, path: &str, body: Vec<u8>) -> Result<(StatusCode, Bytes), Failure> {
         let request = Request::builder().method(method).uri(format!("http://{}{path}", self.address));
-        let request = request.header(AUTHORIZATION, &self.bearer).header(CONTENT_TYPE, "application/json");
+        let request = request.header(AUTHORIZATION, &self.bearer);
         let response = self.client.request(request.body(Full::from(body))?).await?;
         let status = response.status();
         Ok((status, Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await?.to_bytes()))

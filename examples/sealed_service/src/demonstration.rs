@@ -2,18 +2,25 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 
 use hyper::{Method, StatusCode};
 use secret_store_core::SecretValue;
+use secret_store_rsa_file::DirectoryPersistence;
+use secret_store_transport::credential::{
+    CredentialIntake, CredentialPlace, CredentialUse, Domain, Host, NewCredential,
+};
 use secret_store_transport::{AuthorityKey, KeySpec, Target, Trust};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::audit::Audit;
+use crate::audit::{self, Audit};
 use crate::callers::Callers;
 use crate::connection::{Connection, Refused};
+use crate::credentials::agent::{self, Agent};
+use crate::credentials::{client as credential, routes as credentials_routes};
 use crate::sealed::client::{self, secret_path};
 use crate::sealed::{home, routes};
 use crate::{Failure, serving};
@@ -25,7 +32,8 @@ use crate::{Failure, serving};
 /// When anything is not as it should be.
 pub async fn run() -> Result<(), Failure> {
     let temporary = tempfile::tempdir()?;
-    sealed(&temporary.path().join("sealed")).await
+    sealed(&temporary.path().join("sealed")).await?;
+    credentials(temporary.path()).await
 }
 
 async fn sealed(directory: &Path) -> Result<(), Failure> {
@@ -67,6 +75,43 @@ async fn sealed(directory: &Path) -> Result<(), Failure> {
     }
     let forbidden = refusal(client::get(&alice, &trust, &target, KeySpec::X25519).await)?;
     println!("alice, who may only put, retrieves nothing: {forbidden}");
+    server.stop().await
+}
+
+async fn credentials(directory: &Path) -> Result<(), Failure> {
+    println!("— credentials that clients encrypt");
+    let [agent, intake, records] = ["agent", "intake", "records"].map(|name| directory.join(name));
+    let authority = agent::init(&agent).await?;
+    let agent = Agent::open(&agent, &records).await?;
+    let key = agent.enrol("alice").await?;
+
+    std::fs::create_dir(&intake)?;
+    audit::make_key(&intake)?;
+    let log = Audit::open(&intake, "example", "credential_server").await?;
+    let callers = callers_file(&intake, &[("alice", "submit")])?;
+    let taking =
+        CredentialIntake::new(Arc::new(DirectoryPersistence::open(&records).await?), Trust::Authority(authority));
+    let server = Running::start(credentials_routes::router(taking, log.clone(), callers), log).await?;
+    let alice = server.connection("alice")?;
+
+    let place = CredentialPlace::parse("github", "password")?;
+    let new = |revision| Ok::<_, Failure>(NewCredential::new(place.clone(), Domain::new("github.com")?, revision));
+    let revision = credential::put(&alice, &key, &new(1)?, &SecretValue::from("hunter2")).await?;
+    println!("alice encrypts, a server without keys stores revision {revision}");
+    let here = CredentialUse::at(Host::new("github.com")?).with_minimum_revision(revision);
+    let (revision, bytes) = agent.sign_in("alice", &place, &here).await?;
+    println!("the agent signs in with revision {revision}, {bytes} bytes");
+    let elsewhere = CredentialUse::at(Host::new("github.com.evil.example")?);
+    let refused = agent.sign_in("alice", &place, &elsewhere).await.err().ok_or("it was used elsewhere")?;
+    println!("elsewhere it is not opened: {refused}");
+
+    let next = agent.rotate("alice", key.version()).await?;
+    let refused = refusal(credential::put(&alice, &key, &new(2)?, &SecretValue::from("hunter3")).await)?;
+    println!("alice's key is replaced; under the old one: {refused}");
+    expect(refused.status, StatusCode::CONFLICT)?;
+    let revision = credential::put(&alice, &next, &new(2)?, &SecretValue::from("hunter3")).await?;
+    println!("under the new one the server stores revision {revision}");
+    println!("the agent's audit log: {} entries, intact", agent.audit.verify().await?.entries());
     server.stop().await
 }
 

@@ -14,11 +14,23 @@
 //! sealed_client --server 127.0.0.1:PORT --token TOKEN --authority HEX get acme/production/MainDb --print
 //! ```
 //!
+//! The second: users' clients encrypt credentials, a server takes them that has no key to open or make one, an agent uses them.
+//!
+//! ```text
+//! credential_agent --home AGENT --records DIR init    makes keys; prints the authority
+//! credential_agent --home AGENT --records DIR enrol alice --key-file ALICE.key
+//! credential_server --home INTAKE --records DIR --authority HEX --callers CALLERS.json
+//! credential_client --server 127.0.0.1:PORT --token TOKEN --key-file ALICE.key put github password --domain github.com <VALUE
+//! credential_agent --home AGENT --records DIR use alice github password --host github.com
+//! credential_agent --home AGENT --records DIR rotate alice --from 1 --key-file ALICE-2.key
+//! ```
+//!
 //! **What stands in for your own**: the bearer tokens ([`callers`]), and HTTP without TLS on loopback ([`connection`]).
 
 pub mod audit;
 pub mod callers;
 pub mod connection;
+pub mod credentials;
 pub mod demonstration;
 pub mod files;
 pub mod master_keys;
@@ -36,6 +48,8 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// The longest token.
 pub const MAX_TOKEN_BYTES: usize = 1024;
+/// More than a stored key.
+pub const MAX_KEY_BYTES: usize = 1024;
 
 /// The end of a program: nothing, or one line and a failure. (Not `main` with a `Result`, which prints errors as a developer sees them.)
 #[must_use]

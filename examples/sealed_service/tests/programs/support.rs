@@ -87,6 +87,11 @@ impl Place {
         self.write("callers.json", serde_json::to_vec(&callers).expect("serialises"))
     }
 
+    /// Takes a directory away, or brings it back.
+    pub(crate) fn rename(&self, from: &str, to: &str) {
+        std::fs::rename(self.path(from), self.path(to)).expect("renamed");
+    }
+
     /// Every file below, with its content.
     pub(crate) fn files(&self, name: &str) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut files = BTreeMap::new();
