@@ -2,10 +2,8 @@
 //!
 //! Writes them to `target/counts/<implementation>.json`; with `--test`, counts the allocations and writes nothing.
 
-use std::path::Path;
-
-use secret_store_benches::IMPLEMENTATION;
 use secret_store_benches::footprint::{ClearSecrets, DocumentKeys, ENTRIES};
+use secret_store_benches::keep;
 use secret_store_benches::operations::operations;
 use serde_json::{Value, json};
 
@@ -23,11 +21,7 @@ fn main() {
     let secrets = ClearSecrets::new();
     let clear_secrets = memory(|| secrets.fill());
     let found = json!({ "allocations": allocations, "document keys": document_keys, "clear secrets": clear_secrets });
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in a workspace");
-    let folder = root.join("target/counts");
-    std::fs::create_dir_all(&folder).expect("a folder to write to");
-    let file = std::fs::File::create(folder.join(format!("{IMPLEMENTATION}.json"))).expect("a file to write to");
-    serde_json::to_writer_pretty(file, &found).expect("written");
+    keep("counts", &found);
 }
 
 /// Of one secret; the first runs fill caches and grow maps.

@@ -1,6 +1,6 @@
 //! How many instructions an operation on 1 KiB takes, counted by callgrind: the same on a busy machine as on an idle one.
 //!
-//! `cargo run -p secret-store-benches --features instructions --bin secret-store-instructions` runs this and compares.
+//! `cargo run -p secret-store-benches -- --instructions` runs this and compares.
 #![allow(missing_docs, reason = "gungraun's macros")]
 
 use std::hint::black_box;

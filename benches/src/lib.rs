@@ -9,6 +9,7 @@ pub mod operations;
 pub mod rotation;
 pub mod turns;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,12 +19,16 @@ use secret_store_core::{
     SecretStoreExt, SecretValue, SecretVersion, StoreId,
 };
 use secret_store_memory::{MemoryKeyProvider, MemoryPersistence};
+use serde::Serialize;
 
 /// The implementation that was compiled in, as the tables call it.
 pub const IMPLEMENTATION: &str = if cfg!(feature = "aws-lc") { "aws-lc" } else { "rustcrypto" };
 
 /// The sizes of values that are measured, in bytes.
 pub const SIZES: [usize; 5] = [32, 256, 1024, 4096, 65536];
+
+/// The sizes of what is sealed in transport, in bytes.
+pub const TRANSPORT_SIZES: [usize; 2] = [256, 64 * 1024];
 
 /// The identity of the measured store.
 ///
@@ -132,4 +137,17 @@ pub fn cached(store: EnvelopeStore) -> Arc<dyn SecretStore> {
 /// When the future waits.
 pub fn now<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     future.now_or_never().expect("memory never waits")
+}
+
+/// Writes what was found to `target/<kind>/<implementation>.json`, where the report takes it from.
+///
+/// # Panics
+///
+/// When it cannot be written.
+pub fn keep(kind: &str, found: &impl Serialize) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in a workspace");
+    let folder = root.join("target").join(kind);
+    std::fs::create_dir_all(&folder).expect("a folder to write to");
+    let file = std::fs::File::create(folder.join(format!("{IMPLEMENTATION}.json"))).expect("a file to write to");
+    serde_json::to_writer_pretty(file, found).expect("written");
 }

@@ -60,6 +60,16 @@ impl Contender {
     }
 }
 
+/// How many turns the arguments of this program ask for: so many, an eighth of them with `--quick`, none with `--test`.
+#[must_use]
+pub fn asked(turns: usize) -> Option<usize> {
+    let has = |wanted: &str| std::env::args().any(|argument| argument == wanted);
+    if has("--test") {
+        return None;
+    }
+    Some(if has("--quick") { turns.div_ceil(8) } else { turns })
+}
+
 /// Runs each once.
 pub fn once(contenders: Vec<Contender>) {
     for mut contender in contenders {

@@ -8,10 +8,9 @@ mod ours;
 mod tink;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use secret_store_benches::turns::{Contender, medians, once};
-use secret_store_benches::{IMPLEMENTATION, SIZES};
+use secret_store_benches::turns::{Contender, asked, medians, once};
+use secret_store_benches::{SIZES, keep};
 
 const TURNS: usize = 400;
 
@@ -22,19 +21,15 @@ fn main() {
             .flatten()
             .collect()
     };
-    if std::env::args().any(|argument| argument == "--test") {
+    let Some(turns) = asked(TURNS) else {
         SIZES.into_iter().for_each(|bytes| once(all(bytes)));
         return;
-    }
+    };
     let mut found: BTreeMap<&str, BTreeMap<usize, f64>> = BTreeMap::new();
     for bytes in SIZES {
-        for (name, median) in medians(all(bytes), TURNS) {
+        for (name, median) in medians(all(bytes), turns) {
             found.entry(name).or_default().insert(bytes, median);
         }
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in a workspace");
-    let folder = root.join("target/peers");
-    std::fs::create_dir_all(&folder).expect("a folder to write to");
-    let file = std::fs::File::create(folder.join(format!("{IMPLEMENTATION}.json"))).expect("a file to write to");
-    serde_json::to_writer_pretty(file, &found).expect("written");
+    keep("peers", &found);
 }

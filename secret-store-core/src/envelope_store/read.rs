@@ -11,9 +11,11 @@ use super::high_water::Mark;
 use super::state::rollback_detected;
 use super::{Inner, layout};
 use crate::envelope::protected::{ProtectedSecret, stored_id};
+use crate::envelope::view::View;
 use crate::error::{Error, Result};
 use crate::id::{ApplicationName, SecretId, SecretVersion};
 use crate::persistence::{Consistency, ListQuery, Page, RecordKey, Revision, Stored};
+use crate::record::Record;
 use crate::secret::{Secret, SecretInfo};
 use crate::store::{GetOptions, ListOptions};
 
@@ -29,16 +31,26 @@ impl Inner {
         }
         let mark = self.marks.of(id);
         let stored = self.records.load(&layout::current(id), options.consistency).await?;
-        if let Some(stored) = &stored
-            && let Some(answer) = self.open_at_once(id, stored, lowest(&mark, options))
-        {
-            if let Ok(secret) = &answer {
-                mark.raise(&self.marks, id, secret.info().version);
-            }
+        if let Some(answer) = self.open_usual(id, stored.as_ref(), &mark, options) {
             return answer;
         }
         // Boxed, so that the future of the usual read is small.
         Box::pin(self.judge_current(id, stored, &mark, options)).await
+    }
+
+    /// Opens what a read usually finds: a record that is no older than it may be, and its key ready.
+    fn open_usual(
+        &self,
+        id: &SecretId,
+        stored: Option<&Stored>,
+        mark: &Mark,
+        options: &GetOptions,
+    ) -> Option<Result<Secret>> {
+        let answer = self.open_at_once(id, stored?, lowest(mark, options))?;
+        if let Ok(secret) = &answer {
+            mark.raise(&self.marks, id, secret.info().version);
+        }
+        Some(answer)
     }
 
     /// Goes by what was loaded as the current record, or loads it again where it looks too old.
@@ -145,6 +157,9 @@ impl Inner {
         options: &GetOptions,
     ) -> Result<Secret> {
         let opened = async {
+            if let Some(answer) = self.open_usual(&id, stored.as_ref(), &mark, options) {
+                return answer;
+            }
             match Found::parse(&id, stored)? {
                 Some(found) if !is_suspicious(Some(&found), &mark, options) => {
                     self.open_current(&found, &mark, options).await
@@ -215,10 +230,18 @@ impl Inner {
         let page = self.records.list(&query).await?;
         let info = |(sort, stored): (Arc<str>, Stored)| {
             let id = id(&sort)?;
-            let protected = ProtectedSecret::from_record(&id, &stored.record);
-            protected.and_then(|protected| protected.info(stored.revision)).map_err(|error| error.with_secret(&id))
+            listed(&id, &stored.record, stored.revision).map_err(|error| error.with_secret(&id))
         };
         Ok(Page { items: page.items.into_iter().map(info).collect::<Result<_>>()?, next: page.next })
+    }
+}
+
+/// What a listing says of a record.
+fn listed(id: &SecretId, record: &Record, revision: Revision) -> Result<SecretInfo> {
+    let found = View::parse(id, record)?;
+    match found.wraps {
+        None => found.info(id, revision),
+        Some(_) => ProtectedSecret::from_record(id, record)?.info(revision),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Measures everything with both implementations and writes `docs/performance.md`:
 //! `cargo run --release -p secret-store-benches`.
 //!
+//! * `-- --quick`: the same in an eighth of the turns and shorter measurements; what it finds varies more.
 //! * `-- --report`: from the last run's measurements.
 //! * `-- --instructions`: counts instructions alone, and fails where there are more than in `benches/instructions.json`.
 //! * `-- --renew-instructions`: counts them and writes that file.
@@ -9,6 +10,7 @@ mod counts;
 mod criterion;
 mod instructions;
 mod peers;
+mod transport;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -30,23 +32,30 @@ memory, as it does by itself in a process whose heap is in use.
 fn main() -> Outcome<()> {
     let argument = std::env::args().nth(1);
     match argument.as_deref() {
-        None => {
-            measure()?;
-            instructions::check()?;
-            page()
-        }
+        None => everything(&[]),
+        Some("--quick") => everything(&["--quick"]),
         Some("--report") => page(),
         Some("--instructions") => instructions::check(),
         Some("--renew-instructions") => instructions::renew(),
-        Some(_) => Err("the arguments are --report, --instructions or --renew-instructions".into()),
+        Some(_) => Err("the arguments are --quick, --report, --instructions or --renew-instructions".into()),
     }
 }
 
-fn measure() -> Outcome<()> {
+fn everything(how: &[&str]) -> Outcome<()> {
+    measure(how)?;
+    instructions::check()?;
+    page()
+}
+
+/// Runs the benchmarks with these arguments of their own.
+fn measure(how: &[&str]) -> Outcome<()> {
+    let own = |command: &mut Command| {
+        command.arg("--").args(how);
+    };
     for (_, features) in IMPLEMENTATIONS {
-        let ours = ["open", "seal", "rotation", "counts"].map(|bench| ["--bench", bench]);
-        bench(&ours.concat(), features, |_| {})?;
-        bench(&["--bench", "peers"], &format!("peers,{features}"), |_| {})?;
+        let ours = ["open", "seal", "rotation", "counts", "transport"].map(|bench| ["--bench", bench]);
+        bench(&ours.concat(), features, own)?;
+        bench(&["--bench", "peers"], &format!("peers,{features}"), own)?;
     }
     Ok(())
 }
@@ -68,6 +77,7 @@ fn page() -> Outcome<()> {
     let mut page = String::from(INTRODUCTION);
     peers::section(&target, &mut page)?;
     criterion::section(&target, &mut page)?;
+    transport::section(&target, &mut page)?;
     counts::section(&target, &mut page)?;
     instructions::section(&mut page)?;
     for part in ["aws.md", "notes.md"] {
