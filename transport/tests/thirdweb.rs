@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use chacha20poly1305::aead::Aead;
+use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
+use hkdf::Hkdf;
 use secret_store_core::{ErrorKind, Result};
 use secret_store_transport::Message;
 use secret_store_transport::channel::{
@@ -10,6 +13,7 @@ use secret_store_transport::channel::{
 };
 use secret_store_transport::thirdweb::{Client, Enclave, EnclaveKeyPair, Sealed};
 use serde_json::{Value, json};
+use sha2::Sha256;
 
 fn enclave() -> (EnclaveKeyPair, ServerKey) {
     let pair = EnclaveKeyPair::generate().expect("random");
@@ -134,6 +138,25 @@ fn what_was_altered_or_sealed_to_another_key_is_refused() {
     let mut longer = json(&request);
     longer["ciphertext"] = json!(ciphertext + "00");
     assert_eq!(kind(pair.open(&sealed(longer))), ErrorKind::Integrity);
+}
+
+/// With a point of low order everybody knows the shared secret: it is zeros. The message is refused although its tag is right.
+#[test]
+fn what_everybody_can_seal_is_refused() {
+    let (pair, key) = enclave();
+    let mut secret = [0; 32];
+    Hkdf::<Sha256>::new(None, &[0; 32]).expand(b"encryption", &mut secret).expect("one block");
+    let nonce = [9; 24];
+    let cipher = XChaCha20Poly1305::new(&secret.into());
+    let ciphertext = cipher.encrypt(&nonce.into(), b"forged".as_slice()).expect("seals");
+    let forged = json!({
+        "ciphertext": hex::encode(ciphertext),
+        "ephemeralPublicKey": hex::encode([0; 32]),
+        "nonce": hex::encode(nonce),
+    });
+    assert_eq!(kind(pair.open(&sealed(forged.clone()))), ErrorKind::Integrity);
+    let (client, _) = Client::seal(&key, b"ping").expect("seals");
+    assert_eq!(kind(client.open_unauthenticated(&sealed(forged))), ErrorKind::Integrity);
 }
 
 #[test]
