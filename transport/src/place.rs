@@ -117,7 +117,8 @@ type Resolve = dyn Fn(&Place) -> Option<ApplicationName> + Send + Sync;
 ///
 /// No application is that of two places: a secret of `dev` never appears under `prod`. A place without an application is
 /// [`PermissionDenied`](ErrorKind::PermissionDenied), and so is one whose application holds the keys of organisations
-/// ([`OrganisationKeys::application`](crate::OrganisationKeys::application)): they are nobody's to read or replace.
+/// ([`OrganisationKeys::application`](crate::OrganisationKeys::application)): they are nobody's to read or replace. Give no place
+/// the application of a user's [credential keys](crate::credential::CredentialKeys) either, which this type cannot know.
 #[derive(Clone, Default)]
 pub struct Places {
     configured: BTreeMap<Place, ApplicationName>,

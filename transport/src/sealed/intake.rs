@@ -98,6 +98,9 @@ impl SealedIntake {
     /// * [`Conflict`](ErrorKind::Conflict): another version than the expected one is current.
     /// * [`PermissionDenied`](ErrorKind::PermissionDenied): the place has no application.
     /// * [`TooLarge`](ErrorKind::TooLarge), and otherwise as the store: after [`Unavailable`](ErrorKind::Unavailable) it may be stored.
+    ///
+    /// Where the store fails, also in a way that is worth another try, the nonce is used up: the same message would be
+    /// [`Replayed`](ErrorKind::Replayed). The client gets another nonce and seals again.
     pub async fn put_sealed(&self, target: &Target, request: SealedRequest) -> Result<SecretInfo> {
         let put = |id: SecretId| async move {
             let (value, precondition) = self.open(&id, target, request).await?;
