@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use tracing::field;
+use tracing::{Level, field};
 
-use super::operation::{Call, Layer, Observer, observe};
+use super::operation::{Call, Layer, Observer, observe, spanned};
 use crate::clock::Clock;
 use crate::context::EncryptionContext;
 use crate::id::MasterKeyId;
@@ -44,15 +44,17 @@ impl TracedKeys {
     }
 
     fn call(&self, operation: &'static str) -> Call<'static> {
-        let span = tracing::debug_span!(
-            target: "secret_store",
-            "secret_store.keys",
-            operation,
-            backend = self.observer.backend,
-            outcome = field::Empty,
-            duration_us = field::Empty,
-            capacity = field::Empty,
-        );
+        let span = spanned(Level::DEBUG, || {
+            tracing::debug_span!(
+                target: "secret_store",
+                "secret_store.keys",
+                operation,
+                backend = self.observer.backend,
+                outcome = field::Empty,
+                duration_us = field::Empty,
+                capacity = field::Empty,
+            )
+        });
         Call { span, operation, application: None }
     }
 }

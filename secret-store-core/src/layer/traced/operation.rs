@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tracing::{Span, field};
+use tracing::level_filters::LevelFilter;
+use tracing::{Level, Span, field};
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::{ErrorKind, Result};
@@ -100,6 +101,11 @@ impl Observer {
     fn warns(&self) -> bool {
         self.layer == Layer::Store && tracing::enabled!(target: "secret_store", tracing::Level::WARN)
     }
+}
+
+/// A span, unless nobody listens at its level: with the feature `log` of `tracing` its fields would be made for no span at all.
+pub(super) fn spanned(level: Level, span: impl FnOnce() -> Span) -> Span {
+    if level <= LevelFilter::current() { span() } else { Span::none() }
 }
 
 /// A future that tells how it ends.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use tracing::field;
+use tracing::{Level, field};
 
-use super::operation::{Call, Layer, Observer, observe};
+use super::operation::{Call, Layer, Observer, observe, spanned};
 use crate::clock::Clock;
 use crate::persistence::{Consistency, Limits, ListQuery, Page, Persistence, RecordKey, Revision, Stored, Write};
 
@@ -41,16 +41,18 @@ impl TracedRecords {
     }
 
     fn call(&self, operation: &'static str, records: usize) -> Call<'static> {
-        let span = tracing::debug_span!(
-            target: "secret_store",
-            "secret_store.records",
-            operation,
-            backend = self.observer.backend,
-            records,
-            outcome = field::Empty,
-            duration_us = field::Empty,
-            capacity = field::Empty,
-        );
+        let span = spanned(Level::DEBUG, || {
+            tracing::debug_span!(
+                target: "secret_store",
+                "secret_store.records",
+                operation,
+                backend = self.observer.backend,
+                records,
+                outcome = field::Empty,
+                duration_us = field::Empty,
+                capacity = field::Empty,
+            )
+        });
         Call { span, operation, application: None }
     }
 }

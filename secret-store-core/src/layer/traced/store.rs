@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use tracing::field;
+use tracing::{Level, field};
 
-use super::operation::{Call, Layer, Observer, observe};
+use super::operation::{Call, Layer, Observer, observe, spanned};
 use crate::clock::Clock;
 use crate::id::{ApplicationName, SecretId};
 use crate::layer::blind_names::Blinding;
@@ -92,20 +92,22 @@ impl TracedStore {
     }
 
     fn call<'a>(&self, operation: &'static str, application: Option<&'a ApplicationName>) -> Call<'a> {
-        let span = tracing::info_span!(
-            target: "secret_store",
-            "secret_store",
-            operation,
-            backend = self.observer.backend,
-            application = application.map(|name| field::display(self.observer.shown(name))),
-            outcome = field::Empty,
-            duration_us = field::Empty,
-            attempts = field::Empty,
-            cache = field::Empty,
-            key_cache = field::Empty,
-            tenant_key_cache = field::Empty,
-            capacity = field::Empty,
-        );
+        let span = spanned(Level::INFO, || {
+            tracing::info_span!(
+                target: "secret_store",
+                "secret_store",
+                operation,
+                backend = self.observer.backend,
+                application = application.map(|name| field::display(self.observer.shown(name))),
+                outcome = field::Empty,
+                duration_us = field::Empty,
+                attempts = field::Empty,
+                cache = field::Empty,
+                key_cache = field::Empty,
+                tenant_key_cache = field::Empty,
+                capacity = field::Empty,
+            )
+        });
         Call { span, operation, application }
     }
 }
