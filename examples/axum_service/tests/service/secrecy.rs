@@ -34,6 +34,9 @@ async fn no_secret_is_answered_or_traced() {
     let writer = output.clone();
     let subscriber = tracing_subscriber::fmt().json().with_max_level(tracing::Level::TRACE);
     let subscriber = subscriber.with_span_events(FmtSpan::FULL).with_writer(move || writer.clone()).finish();
+    // As long as there is one subscriber alone, `tracing` asks the thread that comes to a span first whether anybody wants it, which may be
+    // the thread of another test. Two are both asked.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let _listening = tracing::subscriber::set_default(subscriber);
     tracing::trace!(value = PASSWORD, "a positive control");
     assert!(output.text().contains(PASSWORD));
