@@ -103,9 +103,9 @@ impl CredentialKeys {
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) where the user has no version `from`, [`KeyRetired`](ErrorKind::KeyRetired) where the version
-    /// after it is retired as well, [`Conflict`](ErrorKind::Conflict) where somebody else goes on changing the same credential,
-    /// [`Unsupported`](ErrorKind::Unsupported) for a store that leaves earlier versions; otherwise as store, persistence and
+    /// [`NotFound`](secret_store_core::ErrorKind::NotFound) where the user has no version `from`, [`KeyRetired`](secret_store_core::ErrorKind::KeyRetired) where the version
+    /// after it is retired as well, [`Conflict`](secret_store_core::ErrorKind::Conflict) where somebody else goes on changing the same credential,
+    /// [`Unsupported`](secret_store_core::ErrorKind::Unsupported) for a store that leaves earlier versions; otherwise as store, persistence and
     /// authority.
     pub async fn rotate_data_key(
         &self,
