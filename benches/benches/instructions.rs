@@ -19,7 +19,7 @@ use secret_store_core::{
 const BYTES: usize = 1024;
 const NONCE: [u8; NONCE_BYTES] = [9; NONCE_BYTES];
 
-type Envelope = (ReadyEnvelope, Vec<u8>, Vec<u8>);
+type Envelope = (ReadyEnvelope, Arc<[u8]>, Vec<u8>);
 type Reader = (Arc<dyn SecretStore>, SecretId);
 type Writer = (EnvelopeStore, SecretId, SecretValue);
 
