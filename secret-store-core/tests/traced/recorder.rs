@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::DefaultGuard;
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::subscriber::{DefaultGuard, NoSubscriber};
+use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
+
+/// As long as there is one subscriber alone, `tracing` asks the thread that comes to a span first whether anybody wants it, which may be
+/// the thread of another test. Two are both asked.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
 
 /// One span or event.
 #[derive(Clone, Debug)]
@@ -42,6 +46,7 @@ pub(crate) struct Recorder {
 impl Recorder {
     /// Hears this thread at this level and above, until the guard is dropped.
     pub(crate) fn listen(level: Level) -> (Self, DefaultGuard) {
+        LazyLock::force(&SECOND);
         let recorder = Self { state: Arc::default(), level };
         let guard = tracing::subscriber::set_default(recorder.clone());
         (recorder, guard)
