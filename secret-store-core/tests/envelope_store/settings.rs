@@ -6,7 +6,6 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::channel::oneshot;
 use secret_store_core::{
     ApplicationConfig, Clock, DocumentKey, EncryptionContext, EnvelopeStore, ErrorKind, Format, GeneratedKey,
     KeyProvider, Legacy, MasterKeyId, ProtectOptions, PutOptions, Record, Result, SecretStore, SecretStoreExt,
@@ -14,8 +13,8 @@ use secret_store_core::{
 };
 
 use super::support::{
-    APP, Call, KeyCall, Keys, MAIN, MASTER_KEY_ID, Strike, World, app, current, id, kind, master, refusal, settings,
-    settings_key, slot, version, wait,
+    APP, Call, KeyCall, Keys, MAIN, MASTER_KEY_ID, Strike, World, app, current, id, kind, master, raised, refusal,
+    settings, settings_key, slot, version, wait,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -93,23 +92,6 @@ fn settings_are_trusted_for_a_while_and_read_again() {
     assert_eq!(key_of(&world, "Db"), NEW);
 }
 
-/// A gate in the key provider: the first key is generated when it is opened.
-fn gate(world: &World) -> oneshot::Sender<()> {
-    let (open, closed) = oneshot::channel::<()>();
-    let closed = closed.shared();
-    world.keys.hook(move |call| {
-        let closed = closed.clone();
-        async move {
-            if call == KeyCall::Generate {
-                closed.await.expect("somebody opens it");
-            }
-            Ok(())
-        }
-        .boxed()
-    });
-    open
-}
-
 /// Polls once what must wait.
 fn starts<F: Future + Unpin>(running: &mut F) {
     let poll = running.poll_unpin(&mut Context::from_waker(Waker::noop()));
@@ -122,7 +104,7 @@ fn a_paused_writer_does_not_write_under_a_key_that_was_replaced_meanwhile() {
     for (pause, expected, keys) in [(59, MAIN, 1), (60, NEW, 2), (3600, NEW, 2)] {
         let world = World::new();
         let store = following(&world);
-        let open = gate(&world);
+        let open = world.keys.hold(KeyCall::Generate);
         let name = id("Db");
         let mut writer = store.put(&name, "v".into());
         starts(&mut writer);
@@ -179,7 +161,7 @@ fn a_suspended_machine_does_not_make_settings_young() {
     let world = World::new();
     let clock = Arc::new(Suspended::default());
     let store = world.builder().wrap_with([master(MAIN), master(NEW)]).clock(clock.clone()).build().expect("valid");
-    let open = gate(&world);
+    let open = world.keys.hold(KeyCall::Generate);
     let name = id("Db");
     let mut writer = store.put(&name, "v".into());
     starts(&mut writer);
@@ -339,10 +321,6 @@ fn a_role_without_the_right_to_read_settings_says_so_in_its_configuration() {
     assert_eq!(key_of(&world, "Db"), NEW);
 }
 
-fn raised(sequence: u64) -> Record {
-    settings(sequence, &[]).with("MinimumFormat", Value::from(1))
-}
-
 #[test]
 fn the_floor_of_the_settings_shuts_format_0_out() {
     let world = World::new();
@@ -420,7 +398,7 @@ fn a_reader_without_the_right_keeps_to_its_configuration() {
 }
 
 fn three_keys() -> World {
-    World { keys: Arc::new(Keys::new(&[MAIN, NEW, "third"])), ..World::new() }
+    World::with_keys(&[MAIN, NEW, "third"])
 }
 
 fn with_further(world: &World, further: &str) -> EnvelopeStore {

@@ -1,6 +1,7 @@
 //! A store over memory whose every part a test can reach: records, keys, clock, faults.
 
 mod clock;
+mod commits;
 mod keys;
 mod records;
 
@@ -9,11 +10,12 @@ use std::sync::Arc;
 use secret_store_core::{
     ApplicationConfig, ApplicationName, Clock, Consistency, EnvelopeStore, EnvelopeStoreBuilder, Error, ErrorKind,
     Legacy, MasterKeyId, Persistence, Precondition, Record, RecordKey, Result, SecretId, SecretName, SecretVersion,
-    Stored, Write,
+    Stored, Value, Write,
 };
 use secret_store_memory::MemoryPersistence;
 
 pub(crate) use clock::ManualClock;
+pub(crate) use commits::Commits;
 pub(crate) use futures::executor::block_on as wait;
 pub(crate) use keys::{KeyCall, Keys};
 pub(crate) use records::{Call, Records, ShortPages, Strike};
@@ -94,6 +96,11 @@ impl World {
         Self::over(MemoryPersistence::new())
     }
 
+    /// With these master keys instead.
+    pub(crate) fn with_keys(ids: &[&str]) -> Self {
+        Self { keys: Arc::new(Keys::new(ids)), ..Self::new() }
+    }
+
     pub(crate) fn over(memory: MemoryPersistence) -> Self {
         Self {
             keys: Arc::new(Keys::new(&[MAIN, "second"])),
@@ -103,10 +110,12 @@ impl World {
     }
 
     pub(crate) fn builder(&self) -> EnvelopeStoreBuilder {
-        EnvelopeStore::builder(self.keys.clone(), self.records.clone())
-            .store_id(STORE)
-            .master_key(MAIN)
-            .clock(self.clock.clone())
+        self.builder_over(self.records.clone())
+    }
+
+    /// The same over the records as this one process sees them.
+    pub(crate) fn builder_over(&self, records: Arc<dyn Persistence>) -> EnvelopeStoreBuilder {
+        EnvelopeStore::builder(self.keys.clone(), records).store_id(STORE).master_key(MAIN).clock(self.clock.clone())
     }
 
     /// A store that knows nothing yet, as a process that has just begun.
@@ -173,4 +182,9 @@ pub(crate) fn settings(sequence: u64, replaced: &[(&str, &str)]) -> Record {
         map.extend_from_slice(text.as_bytes());
     }
     record.with("Replaced", map.into())
+}
+
+/// Settings that admit no format below 1.
+pub(crate) fn raised(sequence: u64) -> Record {
+    settings(sequence, &[]).with("MinimumFormat", Value::from(1))
 }

@@ -414,11 +414,8 @@ fn a_token_is_looked_for_in_the_newest_32_versions() {
 #[test]
 fn a_token_is_found_behind_short_pages() {
     let world = World::new();
-    let store = EnvelopeStore::builder(world.keys.clone(), Arc::new(super::support::ShortPages::new(world.records)))
-        .store_id(super::support::STORE)
-        .master_key(super::support::MAIN)
-        .build()
-        .expect("valid");
+    let short = Arc::new(super::support::ShortPages::new(world.records.clone()));
+    let store = world.builder_over(short).build().expect("valid");
     wait(store.put_with(&id("Db"), "1".into(), token("t"))).expect("stored");
     (2..=9).for_each(|n| drop(put(&store, &n.to_string())));
     assert_eq!(wait(store.put_with(&id("Db"), "1".into(), token("t"))).expect("answered").version, version(1));

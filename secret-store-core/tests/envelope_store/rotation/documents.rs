@@ -9,8 +9,8 @@ use secret_store_core::{
 };
 
 use super::super::support::{
-    APP, DOCUMENT_KEY, IV, KeyCall, Keys, MAIN, MASTER_KEY_ID, VALUE, WRAPS, World, app, current, id, kind, last,
-    master, settings, settings_key, slot, version, wait,
+    APP, DOCUMENT_KEY, IV, KeyCall, MAIN, MASTER_KEY_ID, VALUE, WRAPS, World, app, current, id, kind, last, master,
+    settings, settings_key, slot, version, wait,
 };
 use super::{NEW, SECOND, both, check_values, drive, fill, job, records, step, steps, store, under};
 
@@ -132,7 +132,7 @@ fn one_secret_alone() {
 }
 
 fn three_keys() -> World {
-    World { keys: std::sync::Arc::new(Keys::new(&[MAIN, NEW, "third"])), ..World::new() }
+    World::with_keys(&[MAIN, NEW, "third"])
 }
 
 /// New keys are wrapped as those of a put; a key that a put chose is kept, once it has opened.

@@ -3,84 +3,40 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use async_trait::async_trait;
 use futures::FutureExt;
-use futures::channel::oneshot;
 use secret_store_core::rotation::{JobState, ReencryptionId, RotationControl, RotationOptions};
-use secret_store_core::{
-    Consistency, EnvelopeStore, ErrorKind, ListQuery, Page, Persistence, Record, RecordKey, Result, Revision, Stored,
-    Value, Write,
-};
+use secret_store_core::{EnvelopeStore, ErrorKind, Persistence, Record, Result, Value};
 
 use super::super::support::{
-    APP, KeyCall, MAIN, Records, World, app, id, kind, master, refusal, settings, settings_key, wait,
+    APP, Commits, KeyCall, MAIN, World, app, id, kind, master, refusal, settings, settings_key, wait,
 };
 use super::{NEW, SECOND, assert_finished, drive, fill, job, job_key, rotate, rotation, step, steps, store, under};
 
-/// The records as one process sees them: its commits are counted.
-#[derive(Debug)]
-struct Process {
-    records: Arc<Records>,
-    commits: AtomicUsize,
-}
-
-#[async_trait]
-impl Persistence for Process {
-    async fn load(&self, key: &RecordKey, consistency: Consistency) -> Result<Option<Stored>> {
-        self.records.load(key, consistency).await
-    }
-
-    async fn list(&self, query: &ListQuery) -> Result<Page<(Arc<str>, Stored)>> {
-        self.records.list(query).await
-    }
-
-    async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Option<Revision>>> {
-        self.commits.fetch_add(1, Ordering::SeqCst);
-        self.records.commit(writes).await
-    }
-}
-
-impl Process {
-    fn new(world: &World) -> (Arc<Self>, EnvelopeStore) {
-        let process = Arc::new(Self { records: world.records.clone(), commits: AtomicUsize::new(0) });
-        let builder = EnvelopeStore::builder(world.keys.clone(), process.clone()).store_id("prod").master_key(MAIN);
-        let builder = builder.clock(world.clock.clone()).wrap_with([MAIN, NEW].map(master));
-        (process, builder.build().expect("valid"))
-    }
+/// A process, and how many commits it has tried.
+fn counted(world: &World) -> (Arc<AtomicUsize>, EnvelopeStore) {
+    let commits = Arc::new(AtomicUsize::new(0));
+    let counter = commits.clone();
+    let records = Commits::by(world.records.clone(), move |records, writes| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        async move { records.commit(writes).await }.boxed()
+    });
+    (commits, world.builder_over(records).wrap_with([MAIN, NEW].map(master)).build().expect("valid"))
 }
 
 /// What is left while the first page waits for one of its records: that one and the history.
 const LEFT: usize = 12;
-
-/// The next key that moves waits at its holder until the gate is opened.
-fn hold_the_next_wrap(world: &World) -> oneshot::Sender<()> {
-    let (open, gate) = oneshot::channel::<()>();
-    let (gate, first) = (gate.shared(), AtomicUsize::new(0));
-    world.keys.hook(move |call| {
-        let waits = call == KeyCall::Wrap && first.fetch_add(1, Ordering::SeqCst) == 0;
-        let gate = gate.clone();
-        async move {
-            if waits {
-                gate.await.expect("somebody opens it");
-            }
-            Ok(())
-        }
-        .boxed()
-    });
-    open
-}
 
 /// A rotator is held up in the middle of a record, another one takes over: the first commits nothing any more.
 #[test]
 fn a_lost_lease_fences_the_old_rotator_out() {
     let world = World::new();
     fill(&store(&world));
-    let (process, old) = Process::new(&world);
-    let open = hold_the_next_wrap(&world);
+    let (commits, old) = counted(&world);
+    let open = world.keys.hold_next(KeyCall::Wrap);
     let mut held_up = Box::pin(rotation(&old).run());
     step(&mut held_up);
     world.keys.unhook();
-    let commits = process.commits.load(Ordering::SeqCst);
+    let before = commits.load(Ordering::SeqCst);
     // It is not polled any more: its process is paused. The other one has to watch for a minute.
     let new = store(&world);
     let mut taking_over = Box::pin(rotation(&new).run());
@@ -98,7 +54,7 @@ fn a_lost_lease_fences_the_old_rotator_out() {
     assert_eq!(error.kind(), ErrorKind::Conflict);
     assert!(error.to_string().contains("lease") || error.to_string().contains("took the rotation over"), "{error}");
     // The attempts to write its job, which are refused.
-    let attempts = process.commits.load(Ordering::SeqCst) - commits;
+    let attempts = commits.load(Ordering::SeqCst) - before;
     assert!(attempts <= 2, "{attempts}");
     assert_eq!(under(&world, MAIN), [left]);
     assert_eq!(job(&world).state, JobState::Finished);
@@ -110,8 +66,8 @@ fn a_short_pause_costs_no_lease() {
     for (pause, goes_on) in [(39, true), (40, false), (3600, false)] {
         let world = World::new();
         fill(&store(&world));
-        let (_, old) = Process::new(&world);
-        let open = hold_the_next_wrap(&world);
+        let old = store(&world);
+        let open = world.keys.hold_next(KeyCall::Wrap);
         let mut held_up = Box::pin(rotation(&old).run());
         step(&mut held_up);
         world.keys.unhook();
@@ -135,7 +91,7 @@ fn a_short_pause_costs_no_lease() {
 fn a_heartbeat_keeps_others_out() {
     let world = World::new();
     fill(&store(&world));
-    let open = hold_the_next_wrap(&world);
+    let open = world.keys.hold_next(KeyCall::Wrap);
     let (old, new) = (store(&world), store(&world));
     let mut slow = Box::pin(rotation(&old).run());
     step(&mut slow);
@@ -173,11 +129,11 @@ fn abandon_beside<F: Future + Unpin>(world: &World, running: &mut F) -> Result<(
 
 #[test]
 fn another_target_is_refused_until_the_job_is_ended_or_given_up() {
-    let world = World { keys: Arc::new(super::super::support::Keys::new(&[MAIN, NEW, "third"])), ..World::new() };
+    let world = World::with_keys(&[MAIN, NEW, "third"]);
     let store = world.builder().wrap_with([MAIN, NEW, "third"].map(master)).build().expect("valid");
     fill(&store);
     // One that dies in the middle.
-    let open = hold_the_next_wrap(&world);
+    let open = world.keys.hold_next(KeyCall::Wrap);
     let mut dies = Box::pin(rotation(&store).run());
     step(&mut dies);
     drop(dies);
@@ -237,7 +193,7 @@ fn another_target_is_refused_until_the_job_is_ended_or_given_up() {
 fn a_dead_rotator_is_taken_over() {
     let world = World::new();
     fill(&store(&world));
-    let open = hold_the_next_wrap(&world);
+    let open = world.keys.hold_next(KeyCall::Wrap);
     let one = store(&world);
     let mut dies = Box::pin(rotation(&one).run());
     step(&mut dies);
@@ -401,24 +357,6 @@ fn of_two_at_once_one_works() {
     assert_finished(&world);
 }
 
-/// The next key that is tried waits at its holder until the gate is opened.
-fn hold_the_next_probe(world: &World) -> oneshot::Sender<()> {
-    let (open, gate) = oneshot::channel::<()>();
-    let (gate, first) = (gate.shared(), AtomicUsize::new(0));
-    world.keys.hook(move |call| {
-        let waits = call == KeyCall::Generate && first.fetch_add(1, Ordering::SeqCst) == 0;
-        let gate = gate.clone();
-        async move {
-            if waits {
-                gate.await.expect("somebody opens it");
-            }
-            Ok(())
-        }
-        .boxed()
-    });
-    open
-}
-
 /// Between the trial of the new key and the job somebody else replaces that key: no job is left that could never go on.
 #[test]
 fn a_rotation_that_came_too_late_leaves_no_job_behind() {
@@ -428,7 +366,7 @@ fn a_rotation_that_came_too_late_leaves_no_job_behind() {
     let store = || world.builder().wrap_with([master(MAIN), master(NEW), third.clone()]).build().expect("valid");
     fill(&store());
     let (late, other) = (store(), store());
-    let open = hold_the_next_probe(&world);
+    let open = world.keys.hold_next(KeyCall::Generate);
     let mut running = Box::pin(rotation(&late).run());
     step(&mut running);
     rotate(&world, &other).expect("rotated");
@@ -443,7 +381,7 @@ fn a_rotation_that_came_too_late_leaves_no_job_behind() {
     assert!(after.fence > before.fence);
     // Where there was no job there is none.
     world.erase(&job_key());
-    let (late, open) = (store(), hold_the_next_probe(&world));
+    let (late, open) = (store(), world.keys.hold_next(KeyCall::Generate));
     world.erase(&settings_key());
     let mut running = Box::pin(rotation(&late).run());
     step(&mut running);

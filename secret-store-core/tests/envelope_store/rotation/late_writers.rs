@@ -2,19 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
 
-use async_trait::async_trait;
 use futures::FutureExt;
-use futures::channel::oneshot;
 use secret_store_core::rotation::{Phase, ReencryptionId, RotationControl, RotationOptions};
 use secret_store_core::{
-    ApplicationConfig, Consistency, EnvelopeStore, ErrorKind, ListQuery, Page, Persistence, RecordKey, Result,
-    Revision, SecretStoreExt, Stored, TenantKeyVersion, TenantKeys, Write,
+    ApplicationConfig, Consistency, EnvelopeStore, ErrorKind, Persistence, RecordKey, SecretStoreExt, TenantKeyVersion,
+    TenantKeys,
 };
 
 use super::super::support::{
-    APP, Call, KeyCall, MAIN, MASTER_KEY_ID, Records, Strike, World, app, current, id, last, master, slot, wait,
+    APP, Call, Commits, KeyCall, MAIN, MASTER_KEY_ID, Strike, World, app, current, id, last, master, slot, wait,
 };
 use super::{
     NEW, SECOND, assert_finished, both, drive, fill, job, job_key, rotate, rotation, step, steps, store, under,
@@ -49,56 +46,16 @@ fn stale_settings() {
     assert_eq!(under(&world, MAIN), []);
 }
 
-/// Records whose commits wait until they are let through; what is read does not wait.
-#[derive(Debug)]
-struct Slow {
-    records: Arc<Records>,
-    gate: futures::future::Shared<oneshot::Receiver<()>>,
-}
-
-#[async_trait]
-impl Persistence for Slow {
-    async fn load(&self, key: &RecordKey, consistency: Consistency) -> Result<Option<Stored>> {
-        self.records.load(key, consistency).await
-    }
-
-    async fn list(&self, query: &ListQuery) -> Result<Page<(Arc<str>, Stored)>> {
-        self.records.list(query).await
-    }
-
-    async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Option<Revision>>> {
-        self.gate.clone().await.expect("somebody opens it");
-        self.records.commit(writes).await
-    }
-}
-
-fn slow(world: &World, commit_timeout: Duration) -> (EnvelopeStore, oneshot::Sender<()>) {
-    let (open, gate) = oneshot::channel();
-    let records = Arc::new(Slow { records: world.records.clone(), gate: gate.shared() });
-    let builder = EnvelopeStore::builder(world.keys.clone(), records).store_id("prod").master_key(MAIN);
-    let builder = builder.clock(world.clock.clone()).wrap_with([MAIN, NEW].map(master));
-    (builder.commit_timeout(commit_timeout).build().expect("valid"), open)
-}
-
 /// The last moment at which anything may land: it began its commit when its settings were 59 seconds old, and that took as long as
 /// a commit may.
 #[test]
 fn a_slow_commit() {
     let world = World::new();
     fill(&store(&world));
-    let (writer, open) = slow(&world, 60 * SECOND);
-    let (gate, closed) = oneshot::channel::<()>();
-    let closed = closed.shared();
-    world.keys.hook(move |call| {
-        let closed = closed.clone();
-        async move {
-            if call == KeyCall::Generate {
-                closed.await.expect("somebody opens it");
-            }
-            Ok(())
-        }
-        .boxed()
-    });
+    let (records, open) = Commits::held(world.records.clone());
+    let writer = world.builder_over(records).wrap_with([MAIN, NEW].map(master)).commit_timeout(60 * SECOND);
+    let writer = writer.build().expect("valid");
+    let gate = world.keys.hold(KeyCall::Generate);
     let late = id("late");
     let mut put = writer.put(&late, "v".into());
     step(&mut put);
@@ -123,18 +80,7 @@ fn a_slow_commit() {
 fn a_paused_writer() {
     let world = World::new();
     fill(&store(&world));
-    let (gate, closed) = oneshot::channel::<()>();
-    let closed = closed.shared();
-    world.keys.hook(move |call| {
-        let closed = closed.clone();
-        async move {
-            if call == KeyCall::Generate {
-                closed.await.expect("somebody opens it");
-            }
-            Ok(())
-        }
-        .boxed()
-    });
+    let gate = world.keys.hold(KeyCall::Generate);
     let (writer, late) = (store(&world), id("late"));
     let mut put = writer.put(&late, "v".into());
     step(&mut put);
@@ -196,32 +142,25 @@ fn forge_cursor(world: &World) {
     assert_eq!(job(world).changed, 0);
 }
 
-/// Records that count lost races of commits.
-#[derive(Debug)]
-struct Counting {
-    records: Arc<Records>,
-    races: AtomicUsize,
-}
-
-#[async_trait]
-impl Persistence for Counting {
-    async fn load(&self, key: &RecordKey, consistency: Consistency) -> Result<Option<Stored>> {
-        self.records.load(key, consistency).await
-    }
-
-    async fn list(&self, query: &ListQuery) -> Result<Page<(Arc<str>, Stored)>> {
-        self.records.list(query).await
-    }
-
-    async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Option<Revision>>> {
-        let shared = writes.iter().find(|write| write.key().partition().starts_with("~s~"));
-        assert!(shared.is_none(), "a writer touches no shared record: {shared:?}");
-        let outcome = self.records.commit(writes).await;
-        if outcome.as_ref().is_err_and(|error| matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Contention)) {
-            self.races.fetch_add(1, Ordering::SeqCst);
+/// The records of writers that touch no shared one, and how many races their commits have lost.
+fn racing(world: &World) -> (Arc<Commits>, Arc<AtomicUsize>) {
+    let races = Arc::new(AtomicUsize::new(0));
+    let counter = races.clone();
+    let records = Commits::by(world.records.clone(), move |records, writes| {
+        let counter = counter.clone();
+        async move {
+            let shared = writes.iter().find(|write| write.key().partition().starts_with("~s~"));
+            assert!(shared.is_none(), "a writer touches no shared record: {shared:?}");
+            let outcome = records.commit(writes).await;
+            if outcome.as_ref().is_err_and(|error| matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Contention))
+            {
+                counter.fetch_add(1, Ordering::SeqCst);
+            }
+            outcome
         }
-        outcome
-    }
+        .boxed()
+    });
+    (records, races)
 }
 
 /// Writers of different secrets share nothing that they write: none of 64 at once loses a race.
@@ -230,11 +169,8 @@ fn writers_contend_on_nothing() {
     let world = World::new();
     fill(&store(&world));
     rotate(&world, &store(&world)).expect("rotated");
-    let records = Arc::new(Counting { records: world.records.clone(), races: AtomicUsize::new(0) });
-    let writer = || {
-        let builder = EnvelopeStore::builder(world.keys.clone(), records.clone()).store_id("prod").master_key(MAIN);
-        builder.clock(world.clock.clone()).wrap_with([MAIN, NEW].map(master)).build().expect("valid")
-    };
+    let (records, races) = racing(&world);
+    let writer = || world.builder_over(records.clone()).wrap_with([MAIN, NEW].map(master)).build().expect("valid");
     let shared = writer();
     let start = std::sync::Barrier::new(64);
     std::thread::scope(|scope| {
@@ -251,7 +187,7 @@ fn writers_contend_on_nothing() {
             });
         }
     });
-    assert_eq!(records.races.load(Ordering::SeqCst), 0);
+    assert_eq!(races.load(Ordering::SeqCst), 0);
     assert_eq!(under(&world, MAIN), []);
     // The count counts: two writers of one secret do meet.
     let (one, other) = (writer(), writer());
@@ -263,7 +199,7 @@ fn writers_contend_on_nothing() {
         Strike::Pass
     });
     wait(one.put(&name, "1".into())).expect("stored after the other");
-    assert_eq!(records.races.load(Ordering::SeqCst), 1);
+    assert_eq!(races.load(Ordering::SeqCst), 1);
 }
 
 /// Between the read of a record and its commit somebody else writes it, or deletes it: nothing of that is undone.

@@ -87,8 +87,7 @@ fn writers_follow_and_the_way_back_is_a_rotation_too() {
 
 #[test]
 fn every_wrap_of_a_record_counts() {
-    let world =
-        World { keys: std::sync::Arc::new(super::super::support::Keys::new(&[MAIN, NEW, "third"])), ..World::new() };
+    let world = World::with_keys(&[MAIN, NEW, "third"]);
     let builder = || world.builder().wrap_with([MAIN, NEW, "third"].map(master));
     let first = builder().also_wrap_with([master("third")]).build().expect("valid");
     let further = builder().master_key("third").also_wrap_with([master(MAIN)]).build().expect("valid");

@@ -1,7 +1,6 @@
 //! From format 0 to format 1 in place: what is changed, under which number, and what is left alone.
 
 use futures::FutureExt;
-use futures::channel::oneshot;
 use secret_store_core::rotation::{JobState, Rotation, RotationReport, RotationTarget};
 use secret_store_core::{
     ApplicationConfig, EnvelopeStore, ErrorKind, Format, Legacy, ProtectOptions, Record, RecordKey, SecretStoreExt,
@@ -288,18 +287,7 @@ fn puts_and_deletes_beside_it_win() {
     }
     let store = reader(&world);
     let protected = wait(store.protect(&id("saved"), "new".into(), ProtectOptions::default())).expect("made");
-    let (open, gate) = oneshot::channel::<()>();
-    let gate = gate.shared();
-    world.keys.hook(move |call| {
-        let gate = gate.clone();
-        async move {
-            if call == KeyCall::Unwrap {
-                gate.await.expect("somebody opens it");
-            }
-            Ok(())
-        }
-        .boxed()
-    });
+    let open = world.keys.hold(KeyCall::Unwrap);
     let rotator = reader(&world);
     let mut running = Box::pin(migration(&rotator).run());
     step(&mut running);

@@ -8,7 +8,7 @@ use secret_store_core::{
 
 use super::super::support::{
     APP, APPLICATION_NAME, DOCUMENT_KEY, IV, MASTER_KEY_ID, SECRET_NAME, VALUE, World, app, current, id, kind, last,
-    master, refusal, settings, settings_key, slot, version, wait,
+    master, raised, refusal, settings_key, slot, version, wait,
 };
 use super::migration::{
     check_both, configured, fill_both, in_format_0, migrate, number, reader, text, write_as_the_original,
@@ -25,10 +25,6 @@ pub(super) fn reversion(store: &EnvelopeStore) -> Rotation {
 
 pub(super) fn revert(world: &World) -> RotationReport {
     drive(world, reversion(&writer(world)).run()).expect("reverted")
-}
-
-fn raised() -> Record {
-    settings(1, &[]).with("MinimumFormat", Value::from(1))
 }
 
 #[test]
@@ -153,7 +149,7 @@ fn it_is_refused_where_format_1_is_written_or_the_floor_was_raised() {
     let world = World::new();
     fill_both(&world);
     migrate(&world);
-    world.plant(&settings_key(), raised());
+    world.plant(&settings_key(), raised(1));
     let before = world.memory().snapshot();
     for error in [refusal(wait(reversion(&writer(&world)).run())), refusal(wait(reversion(&ignoring(&world)).run()))] {
         assert_eq!(error.kind(), ErrorKind::Unsupported);
@@ -187,7 +183,7 @@ fn it_stops_where_the_floor_is_raised_under_it() {
         let mut running = Box::pin(reversion(&rotator).run());
         step(&mut running);
         assert_eq!(in_format_0(&world).len(), 4, "the early pass is through");
-        world.plant(&settings_key(), raised());
+        world.plant(&settings_key(), raised(1));
         steps(&world, &mut running, 70 * SECOND);
         wait(world.store().put(&id("late"), "v".into())).expect("stored in format 1");
         let error = refusal(drive(&world, running));

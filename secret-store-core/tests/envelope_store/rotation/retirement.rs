@@ -3,9 +3,7 @@
 use secret_store_core::rotation::Retirement;
 use secret_store_core::{ApplicationConfig, EnvelopeStore, ErrorKind, Record, SecretStoreExt};
 
-use super::super::support::{
-    APP, Keys, MAIN, World, app, current, id, kind, master, settings, settings_key, slot, wait,
-};
+use super::super::support::{APP, MAIN, World, app, current, id, kind, master, settings, settings_key, slot, wait};
 use super::{GRACE, NEW, SECOND, both, drive, fill, job_key, rotate, step, steps, store};
 
 fn check(world: &World, store: &EnvelopeStore, key: &str) -> Retirement {
@@ -75,7 +73,7 @@ fn rotate_settings(world: &World) {
 
 #[test]
 fn a_further_wrap_needs_it_too() {
-    let world = World { keys: std::sync::Arc::new(Keys::new(&[MAIN, NEW, "third"])), ..World::new() };
+    let world = World::with_keys(&[MAIN, NEW, "third"]);
     let store = world.builder().wrap_with([MAIN, NEW, "third"].map(master)).also_wrap_with([master("third")]);
     let store = store.build().expect("valid");
     wait(store.put(&id("Db"), "v".into())).expect("stored");

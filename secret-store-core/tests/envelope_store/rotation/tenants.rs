@@ -8,14 +8,14 @@ use futures::channel::oneshot;
 use futures::future::Shared;
 use secret_store_core::rotation::{JobState, Rotation, RotationTarget};
 use secret_store_core::{
-    ApplicationConfig, Consistency, DocumentKey, EncryptionContext, EnvelopeStore, ErrorKind, GeneratedKey,
-    KeyProvider, Legacy, ListQuery, MasterKeyId, Page, Persistence, ProtectedSecret, RecordKey, Result, Revision,
-    SecretId, SecretStoreExt, Stored, TenantId, TenantKeyVersion, TenantKeys, Value, WrappedKey, Write,
+    ApplicationConfig, DocumentKey, EncryptionContext, EnvelopeStore, ErrorKind, GeneratedKey, KeyProvider, Legacy,
+    MasterKeyId, Persistence, ProtectedSecret, RecordKey, Result, SecretId, SecretStoreExt, TenantId, TenantKeyVersion,
+    TenantKeys, Value, WrappedKey,
 };
 
 use super::super::legacy::original;
 use super::super::support::{
-    APP, DOCUMENT_KEY, KeyCall, MAIN, MASTER_KEY_ID, Records, World, app, current, id, kind, last, refusal, wait,
+    APP, Commits, DOCUMENT_KEY, KeyCall, MAIN, MASTER_KEY_ID, World, app, current, id, kind, last, refusal, wait,
 };
 use super::{SECOND, check_values, drive, fill, job, records, step, steps};
 
@@ -149,29 +149,6 @@ impl KeyProvider for Paused {
     }
 }
 
-/// Its commits wait.
-#[derive(Debug)]
-struct Slow {
-    records: Arc<Records>,
-    gate: Shared<oneshot::Receiver<()>>,
-}
-
-#[async_trait]
-impl Persistence for Slow {
-    async fn load(&self, key: &RecordKey, consistency: Consistency) -> Result<Option<Stored>> {
-        self.records.load(key, consistency).await
-    }
-
-    async fn list(&self, query: &ListQuery) -> Result<Page<(Arc<str>, Stored)>> {
-        self.records.list(query).await
-    }
-
-    async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Option<Revision>>> {
-        self.gate.clone().await.expect("somebody opens it");
-        self.records.commit(writes).await
-    }
-}
-
 /// All but the last moment: it trusts the active version for most of a minute (that varies), its settings for another, and its
 /// commit takes as long again.
 #[test]
@@ -180,12 +157,12 @@ fn the_latest_writer_is_met() {
     let (keys, store) = process(&world);
     fill(&store);
     let (finish, sealed) = oneshot::channel();
-    let (land, committed) = oneshot::channel();
+    let (records, land) = Commits::held(world.records.clone());
     let late_keys = tenant_keys(&world);
     let warm = over(&world, Arc::new(late_keys.clone()), world.records.clone());
     wait(warm.put(&id("warm"), "v".into())).expect("it knows the active version now");
     let paused = Arc::new(Paused { keys: late_keys, gate: sealed.shared() });
-    let writer = over(&world, paused, Arc::new(Slow { records: world.records.clone(), gate: committed.shared() }));
+    let writer = over(&world, paused, records);
     let mut running = Box::pin(rotation(&keys, &store, 1).run());
     step(&mut running);
     assert_eq!(under(&world, 1), [], "the early pass is through");

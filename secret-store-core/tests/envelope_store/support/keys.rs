@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use futures::FutureExt;
+use futures::channel::oneshot;
 use futures::future::BoxFuture;
 use secret_store_core::{
     DocumentKey, EncryptionContext, Error, ErrorKind, GeneratedKey, KeyProvider, MasterKeyId, Result, WrappedKey,
@@ -67,6 +68,33 @@ impl Keys {
 
     pub(crate) fn unhook(&self) {
         *self.hook.lock().expect("no panic under this lock") = None;
+    }
+
+    /// From now on calls of this kind wait until the gate is opened.
+    pub(crate) fn hold(&self, kind: KeyCall) -> oneshot::Sender<()> {
+        self.hold_first(usize::MAX, kind)
+    }
+
+    /// The next call of this kind waits until the gate is opened, and none after it.
+    pub(crate) fn hold_next(&self, kind: KeyCall) -> oneshot::Sender<()> {
+        self.hold_first(1, kind)
+    }
+
+    fn hold_first(&self, count: usize, kind: KeyCall) -> oneshot::Sender<()> {
+        let (open, gate) = oneshot::channel::<()>();
+        let (gate, seen) = (gate.shared(), AtomicUsize::new(0));
+        self.hook(move |call| {
+            let waits = call == kind && seen.fetch_add(1, Ordering::SeqCst) < count;
+            let gate = gate.clone();
+            async move {
+                if waits {
+                    gate.await.expect("somebody opens it");
+                }
+                Ok(())
+            }
+            .boxed()
+        });
+        open
     }
 
     /// What was asked of which master key since the last time.
