@@ -5,7 +5,6 @@ mod support;
 mod errors_and_limits;
 mod faults;
 mod key_cache;
-mod key_refresh;
 mod legacy;
 mod protect_save;
 mod rollback;
