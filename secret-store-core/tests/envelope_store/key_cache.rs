@@ -14,7 +14,6 @@ use secret_store_core::{EnvelopeStore, SecretStoreExt};
 use crate::support::{World, id, wait};
 
 const TTL: Duration = Duration::from_secs(15 * 60);
-
 const REFUSAL: Duration = Duration::from_secs(5);
 
 fn world() -> World {

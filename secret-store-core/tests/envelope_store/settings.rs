@@ -15,7 +15,6 @@ use secret_store_core::{EnvelopeStore, Record, Result, SecretStoreExt};
 use crate::support::{MAIN, MASTER_KEY_ID, World, current, id, master, settings, wait};
 
 const SECOND: Duration = Duration::from_secs(1);
-
 const NEW: &str = "second";
 
 fn replaced(sequence: u64) -> Record {

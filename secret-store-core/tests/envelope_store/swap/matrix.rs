@@ -14,13 +14,9 @@ use crate::support::{
 };
 
 const STORES: [&str; 2] = [STORE, "staging"];
-
 const APPS: [&str; 2] = [APP, "YourApp.Staging"];
-
 const NAMES: [&str; 2] = ["Db", "Db#2"];
-
 const VERSIONS: [u64; 3] = [1, 2, 3];
-
 const KEYS: [&str; 2] = [MAIN, "second"];
 
 /// A sealed secret and where it belongs.
