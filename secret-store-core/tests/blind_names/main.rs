@@ -5,7 +5,6 @@ mod blindness;
 mod costs;
 mod eyes;
 mod moving;
-mod moving_wraps;
 mod obligations;
 mod recorded;
 mod support;

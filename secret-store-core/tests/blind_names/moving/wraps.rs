@@ -5,22 +5,15 @@ use std::sync::Arc;
 use futures::executor::block_on;
 use secret_store_conformance::fault::{Fault, TimingOut};
 use secret_store_core::{
-    BlindNames, BlindedKeys, Blinding, EnvelopeStore, ErrorKind, MasterKeyId, Persistence, Record, RecordKey,
-    SecretStoreExt, Value, Write,
+    BlindNames, BlindedKeys, EnvelopeStore, ErrorKind, MasterKeyId, Persistence, Record, RecordKey, SecretStoreExt,
+    Value, Write,
 };
 
-use super::eyes::{assert_blind, database, shows, told};
-use super::support::{
-    APPLICATION, Process, STORE, World, application, id, key, load, master_key, next_master_key, put, store_id,
+use super::{new, newest_alone, old};
+use crate::eyes::{assert_blind, database, shows, told};
+use crate::support::{
+    APPLICATION, Process, STORE, World, application, id, load, master_key, next_master_key, put, store_id,
 };
-
-fn old() -> Blinding {
-    Blinding::new(&key(1))
-}
-
-fn new() -> Blinding {
-    Blinding::new(&key(2)).with_previous(&key(1)).expect("another")
-}
 
 /// A store that can use these master keys alone, each document key wrapped under all of them.
 fn store(process: &Process, ids: &[MasterKeyId]) -> EnvelopeStore {
@@ -41,7 +34,7 @@ fn every_wrap_of_a_record_moves() {
     let mover = process.names.mover().with_keys(&process.keys, &store_id);
     let report = block_on(mover.application(&application())).expect("a report");
     assert_eq!((report.moved, report.left, report.finished), (2, 0, true), "{report:?}");
-    let alone = world.process(Blinding::new(&key(2)));
+    let alone = world.process(newest_alone());
     for id_of_key in &both {
         // Each wrap opens by itself, under the new key alone.
         let reader = store(&alone, std::slice::from_ref(id_of_key));
@@ -63,11 +56,11 @@ fn wraps_that_were_left_behind_where_the_record_stands_are_found() {
     // Without the keys the records move alone.
     let report = block_on(process.names.mover().application(&application())).expect("a report");
     assert_eq!((report.moved, report.rewrapped, report.finished), (1, 0, true));
-    assert!(block_on(world.process(Blinding::new(&key(2))).store.get(&id("Db"))).is_err(), "its wrap is left behind");
+    assert!(block_on(world.process(newest_alone()).store.get(&id("Db"))).is_err(), "its wrap is left behind");
     let mover = process.names.mover().with_keys(&process.keys, &store_id);
     let report = block_on(mover.application(&application())).expect("a report");
     assert_eq!((report.moved, report.rewrapped, report.finished), (0, 1, true));
-    assert!(block_on(world.process(Blinding::new(&key(2))).store.get(&id("Db"))).is_ok());
+    assert!(block_on(world.process(newest_alone()).store.get(&id("Db"))).is_ok());
 }
 
 /// A commit may land though its answer is lost: the next call finds what it did.
@@ -90,7 +83,7 @@ fn a_move_whose_answers_are_lost_is_resumed() {
         assert_eq!((error.kind(), timing_out.lost()), (ErrorKind::Unavailable, 1));
         let report = block_on(mover.application(&application())).expect("a report");
         assert_eq!((report.moved, report.left, report.finished), (5 - lost as u64, 0, true), "{report:?}");
-        let alone = world.process(Blinding::new(&key(2)));
+        let alone = world.process(newest_alone());
         assert_eq!(world.dump().len(), 6);
         for name in ["a", "b", "c"] {
             assert_eq!(block_on(alone.store.get(&id(name))).expect("opens").text().expect("text"), "2");
@@ -141,7 +134,7 @@ fn other_partitions_move_when_they_are_named() {
     let process = world.process(new());
     let report = block_on(process.names.mover().partition("~mine~")).expect("a report");
     assert_eq!((report.moved, report.finished), (1, true));
-    assert_eq!(*load(&*world.process(Blinding::new(&key(2))).names, &address).expect("there").record, record);
+    assert_eq!(*load(&*world.process(newest_alone()).names, &address).expect("there").record, record);
 }
 
 /// Nor does a move show a name, from one key to another.
