@@ -14,7 +14,7 @@ use secret_store_memory::MemoryPersistence;
 use super::{kept, over, verify};
 use crate::support::{APP, app, head_of, id, key, wait};
 
-/// The attacks on a database, each at the right position. All on the entries themselves are in `tampering.rs`.
+/// The attacks on a database, each at the right position. All on the entries themselves are in `tampering/`.
 #[test]
 fn every_record_removed_replaced_moved_or_added_to_is_found() {
     let (records, log, keys) = kept(60);
