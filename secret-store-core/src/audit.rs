@@ -86,12 +86,14 @@
 mod audited_store;
 mod chain;
 mod codec;
+mod codes;
 mod entry;
 mod filter;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod head;
 mod key;
+mod label;
 mod log;
 mod naming;
 mod persistence_sink;
@@ -105,10 +107,12 @@ mod writer;
 mod writers;
 
 pub use audited_store::{AuditedStore, AuditedStoreBuilder};
-pub use entry::{Action, AuditEntry, AuditedSecret, MAX_ENTRY_BYTES, MAX_LABEL_BYTES, Outcome, Phase};
+pub use codes::{Action, Outcome, Phase};
+pub use entry::{AuditEntry, AuditedSecret, MAX_ENTRY_BYTES};
 pub use filter::AuditFilter;
 pub use head::{AuditHead, MAX_HEAD_WRITERS, WriterHead};
 pub use key::{AuditKey, AuditKeyId};
+pub use label::MAX_LABEL_BYTES;
 pub use log::{AuditLog, AuditReader};
 pub use persistence_sink::PersistenceSink;
 pub use recorder::{AuditRecorder, AuditRecorderBuilder};

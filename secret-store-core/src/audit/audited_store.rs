@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::entry::{Action, AuditedSecret, Secrets};
+use super::codes::Action;
+use super::entry::{AuditedSecret, Secrets};
 use super::head::AuditHead;
 use super::key::AuditKey;
 use super::recorder::{AuditRecorder, AuditRecorderBuilder, outcome};

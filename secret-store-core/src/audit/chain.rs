@@ -13,7 +13,8 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 use smallvec::SmallVec;
 
-use super::entry::{AuditEntry, Event, Link, NO_HASH, Phase};
+use super::codes::Phase;
+use super::entry::{AuditEntry, Event, Link, NO_HASH};
 use super::head::WriterHead;
 use super::key::{AuditKey, Hash};
 use super::sink::AuditSink;

@@ -2,8 +2,10 @@
 
 use smallvec::SmallVec;
 
-use super::entry::{Action, AuditedSecret, Event, Label, Link, MAX_ENTRY_BYTES, Outcome, Phase, Secrets};
+use super::codes::{Action, Outcome, Phase};
+use super::entry::{AuditedSecret, Event, Link, MAX_ENTRY_BYTES, Secrets};
 use super::key::{AuditKeyId, HASH_BYTES, Hash};
+use super::label::Label;
 use super::timestamp::Timestamp;
 use super::writer::WriterId;
 use crate::error::{Error, ErrorKind, Result};

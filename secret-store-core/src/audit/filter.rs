@@ -1,6 +1,7 @@
 //! Which entries to read.
 
-use super::entry::{Action, AuditEntry, Outcome};
+use super::codes::{Action, Outcome};
+use super::entry::AuditEntry;
 use super::records;
 use super::timestamp::Timestamp;
 use crate::id::{ApplicationName, SecretName};

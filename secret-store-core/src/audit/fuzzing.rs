@@ -1,8 +1,10 @@
 //! The parsers of the audit layer, for fuzz targets.
 
-use super::entry::{Action, AuditEntry, AuditedSecret, Event, Label, Link, NO_HASH, Outcome, Phase, Secrets};
+use super::codes::{Action, Outcome, Phase};
+use super::entry::{AuditEntry, AuditedSecret, Event, Link, NO_HASH, Secrets};
 use super::head::{AuditHead, WriterHead};
 use super::key::{AuditKey, Domain, HASH_BYTES, hash};
+use super::label::Label;
 use super::timestamp::Timestamp;
 use super::verify::Verifier;
 use super::writer::WriterId;

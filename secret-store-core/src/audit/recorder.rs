@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use super::chain::{Chain, Destination, Events};
 use super::codec;
-use super::entry::{Action, AuditedSecret, Event, Label, Outcome, Phase, Secrets};
+use super::codes::{Action, Outcome, Phase};
+use super::entry::{AuditedSecret, Event, Secrets};
 use super::head::AuditHead;
 use super::key::AuditKey;
+use super::label::Label;
 use super::naming::Naming;
 use super::sink::AuditSink;
 use super::timestamp::Timestamp;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::super::entry::{AuditEntry, NO_HASH, Phase};
+use super::super::codes::Phase;
+use super::super::entry::{AuditEntry, NO_HASH};
 use super::super::head::WriterHead;
 use super::super::key::Hash;
 use super::super::timestamp::Timestamp;
