@@ -1,5 +1,9 @@
 //! What a ciphertext belongs to: encryption contexts, and the one canonical encoding behind them.
 
+mod encoding;
+mod renamed;
+mod value;
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -8,15 +12,10 @@ use smallvec::SmallVec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{SecretId, SecretVersion, StoreId, TenantId};
 use crate::tenant::TenantKeyVersion;
+use encoding::{Bytes, FIELDS_AT, Fields, PURPOSE_AT, SUITE_AT, encode, encode_secret, number, text};
 
-const PREFIX: &[u8] = b"secret-store/1";
-const PURPOSE_AT: usize = PREFIX.len();
-const SUITE_AT: usize = PURPOSE_AT + 1;
-const COUNT_AT: usize = SUITE_AT + 1;
-const FIELDS_AT: usize = COUNT_AT + 1;
-
-/// Room for the encoding of usual names, so that most calls allocate nothing.
-type Bytes = SmallVec<[u8; 192]>;
+pub(crate) use renamed::{ContextName, blind_name_bytes};
+pub(crate) use value::ValueAad;
 
 /// What an authenticated encryption is for. One registry, so that no two uses ever share associated data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -89,41 +88,6 @@ impl EncryptionContext {
     #[must_use]
     pub fn document_key(store: &StoreId, id: &SecretId, version: SecretVersion) -> Self {
         Self { encoded: encode_secret(Purpose::DocumentKey, store, id, version, None) }
-    }
-
-    /// The same context with other names: purpose, suite and numbers stay.
-    ///
-    /// # Errors
-    ///
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) for a context without names: the legacy one, and purposes that no key
-    /// provider is asked for.
-    pub(crate) fn with_names(&self, rename: impl Fn(ContextName<'_>) -> String) -> Result<Self> {
-        let purpose = self.purpose().filter(|_| !self.is_legacy());
-        let fields: SmallVec<[&[u8]; 4]> = Fields(self.encoded.get(FIELDS_AT..).unwrap_or_default()).collect();
-        let text = |field: &'_ [u8]| std::str::from_utf8(field).map(str::to_owned).map_err(|_| Error::integrity());
-        let (names, number) = match (purpose, &fields[..]) {
-            (Some(Purpose::DocumentKey), [store, application, name, version]) => {
-                let (application, name) = (text(application)?, text(name)?);
-                let renamed = [
-                    rename(ContextName::Store(&text(store)?)),
-                    rename(ContextName::Application(&application)),
-                    rename(ContextName::Name { application: &application, name: &name }),
-                ];
-                (SmallVec::<[String; 3]>::from(renamed), version)
-            }
-            (Some(Purpose::TenantKey), [store, tenant, version]) => {
-                let renamed = [rename(ContextName::Store(&text(store)?)), rename(ContextName::Tenant(&text(tenant)?))];
-                (renamed.into_iter().collect(), version)
-            }
-            _ => {
-                return Err(Error::new(
-                    crate::ErrorKind::Unsupported,
-                    "format 0 has no names to blind: configure the application with `Legacy::Off`",
-                ));
-            }
-        };
-        let fields = names.iter().map(String::as_bytes).chain([*number]).collect::<SmallVec<[&[u8]; 4]>>();
-        Ok(Self { encoded: encode(purpose.unwrap_or(Purpose::DocumentKey), Suite::Aes256Gcm, &fields) })
     }
 
     /// The context of one version of a tenant's key under a master key.
@@ -257,137 +221,10 @@ impl EncryptionContext {
     }
 }
 
-fn text(field: Option<&[u8]>) -> &str {
-    let field = field.expect("an encoding made here has its fields");
-    std::str::from_utf8(field).expect("the field was encoded from text")
-}
-
-/// A version: eight bytes of a secret's, four of a tenant key's.
-fn number(field: &[u8]) -> u64 {
-    field.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
-}
-
-/// A name in a context.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ContextName<'a> {
-    Store(&'a str),
-    Application(&'a str),
-    Name { application: &'a str, name: &'a str },
-    Tenant(&'a str),
-}
-
-/// What blind names hash and authenticate: fields under a purpose of their own.
-pub(crate) fn blind_name_bytes(fields: &[&[u8]]) -> Bytes {
-    encode(Purpose::BlindName, Suite::Aes256Gcm, fields)
-}
-
 /// Pairs are names, never secrets.
 impl fmt::Debug for EncryptionContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.pairs()).finish()
-    }
-}
-
-/// The associated data of a secret's value. A type of its own, so that it never stands where a context belongs.
-#[derive(Clone, Debug)]
-pub(crate) struct ValueAad(Bytes);
-
-impl ValueAad {
-    /// Fields: store, application, name, version, and the user's metadata (encoded) where there is any.
-    #[inline]
-    pub(crate) fn new(store: &StoreId, id: &SecretId, version: SecretVersion, metadata: Option<&[u8]>) -> Self {
-        Self(encode_secret(Purpose::Value, store, id, version, metadata))
-    }
-
-    /// Of the value under the document key of this context: the same four fields under another purpose, and the metadata.
-    pub(crate) fn of_document_key(context: EncryptionContext, metadata: Option<&[u8]>) -> Self {
-        debug_assert_eq!(context.purpose(), Some(Purpose::DocumentKey));
-        let mut encoded = context.encoded;
-        encoded[PURPOSE_AT] = Purpose::Value as u8;
-        if let Some(metadata) = metadata {
-            encoded[COUNT_AT] += 1;
-            encoded.extend_from_slice(&length(metadata));
-            encoded.extend_from_slice(metadata);
-        }
-        Self(encoded)
-    }
-
-    /// The context of the document key of the same secret version: the same four fields under another purpose.
-    pub(crate) fn key_context(&self) -> EncryptionContext {
-        let mut encoded = Bytes::from_slice(without_metadata(&self.0));
-        encoded[PURPOSE_AT] = Purpose::DocumentKey as u8;
-        encoded[COUNT_AT] = 4;
-        EncryptionContext { encoded }
-    }
-
-    /// The part that the key context shares, as a name for it: prefix, suite and the four fields.
-    pub(crate) fn key_context_bytes(&self) -> &[u8] {
-        &without_metadata(&self.0)[FIELDS_AT..]
-    }
-
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-fn without_metadata(encoded: &[u8]) -> &[u8] {
-    let mut fields = Fields(&encoded[FIELDS_AT..]);
-    let four: usize = fields.by_ref().take(4).map(|field| 4 + field.len()).sum();
-    &encoded[..FIELDS_AT + four]
-}
-
-#[inline]
-fn encode_secret(
-    purpose: Purpose,
-    store: &StoreId,
-    id: &SecretId,
-    version: SecretVersion,
-    metadata: Option<&[u8]>,
-) -> Bytes {
-    let version = version.get().to_be_bytes();
-    let fields = [
-        store.as_str().as_bytes(),
-        id.application().as_str().as_bytes(),
-        id.name().as_str().as_bytes(),
-        &version,
-        metadata.unwrap_or_default(),
-    ];
-    encode(purpose, Suite::Aes256Gcm, if metadata.is_some() { &fields } else { &fields[..4] })
-}
-
-#[inline]
-fn encode(purpose: Purpose, suite: Suite, fields: &[&[u8]]) -> Bytes {
-    // Sized once and filled in place: appending piece by piece costs a third of a small decryption.
-    let mut out = Bytes::from_elem(0, FIELDS_AT + fields.iter().map(|field| 4 + field.len()).sum::<usize>());
-    let (head, mut rest) = out.split_at_mut(FIELDS_AT);
-    head[..PURPOSE_AT].copy_from_slice(PREFIX);
-    head[PURPOSE_AT] = purpose as u8;
-    head[SUITE_AT] = suite as u8;
-    head[COUNT_AT] = u8::try_from(fields.len()).expect("a handful of fields");
-    for field in fields {
-        let (place, after) = rest.split_at_mut(4 + field.len());
-        place[..4].copy_from_slice(&length(field));
-        place[4..].copy_from_slice(field);
-        rest = after;
-    }
-    out
-}
-
-fn length(field: &[u8]) -> [u8; 4] {
-    u32::try_from(field.len()).expect("names and metadata are bounded far below 4 GiB").to_be_bytes()
-}
-
-/// The length-prefixed fields of an encoding made here.
-struct Fields<'a>(&'a [u8]);
-
-impl<'a> Iterator for Fields<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        let (length, rest) = self.0.split_first_chunk::<4>()?;
-        let (field, rest) = rest.split_at_checked(u32::from_be_bytes(*length) as usize)?;
-        self.0 = rest;
-        Some(field)
     }
 }
 

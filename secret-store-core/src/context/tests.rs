@@ -1,7 +1,11 @@
 //! The encoding is unambiguous, and every constructor binds what it says.
 
-use super::*;
 use proptest::prelude::*;
+
+use super::{EncryptionContext, Purpose, ValueAad};
+use crate::error::ErrorKind;
+use crate::id::{SecretId, SecretVersion, StoreId, TenantId};
+use crate::tenant::TenantKeyVersion;
 
 type Decoded = (u8, u8, Vec<Vec<u8>>);
 
