@@ -7,7 +7,7 @@ use futures::FutureExt;
 use secret_store_core::{ErrorKind, KeyProvider, TenantKeys};
 
 use super::support::{
-    ACME, OTHER, Pausing, PausingKeys, World, acme, active, active_at, context, generated, key_of, kind, opens,
+    ACME, OTHER, Pausing, PausingKeys, Slow, World, acme, active, active_at, context, generated, key_of, kind, opens,
     refused, version, version_at, wait,
 };
 
@@ -168,36 +168,11 @@ fn refusals_are_remembered_for_a_moment_and_failures_are_not() {
 /// What the database said a minute ago and more does not decide under which version is wrapped, however slowly it answers.
 #[test]
 fn an_active_version_that_took_too_long_to_read_is_not_used() {
-    #[derive(Debug)]
-    struct Slow(Arc<World>);
-    #[async_trait::async_trait]
-    impl secret_store_core::Persistence for Slow {
-        async fn load(
-            &self,
-            key: &secret_store_core::RecordKey,
-            consistency: secret_store_core::Consistency,
-        ) -> secret_store_core::Result<Option<secret_store_core::Stored>> {
-            let answer = self.0.memory.load(key, consistency).await;
-            self.0.clock.advance(TRUST / 2);
-            answer
-        }
-        async fn list(
-            &self,
-            query: &secret_store_core::ListQuery,
-        ) -> secret_store_core::Result<secret_store_core::Page<(Arc<str>, secret_store_core::Stored)>> {
-            self.0.memory.list(query).await
-        }
-        async fn commit(
-            &self,
-            writes: Vec<secret_store_core::Write>,
-        ) -> secret_store_core::Result<Vec<Option<secret_store_core::Revision>>> {
-            self.0.memory.commit(writes).await
-        }
-    }
     let world = Arc::new(World::new());
     wait(world.keys().create(&acme())).expect("creates");
     // Three loads one by one take a minute and a half.
-    let slow = world.builder_over(Arc::new(Slow(world.clone()))).build().expect("valid");
+    let slow = Slow { world: world.clone(), load: TRUST / 2, commit: Duration::ZERO };
+    let slow = world.builder_over(Arc::new(slow)).build().expect("valid");
     assert_eq!(kind(wait(slow.generate_key(&key_of(ACME), &context("Db")))), ErrorKind::Unavailable);
     world.plant(&active_at(ACME), active(1));
     drop(generated(&world.keys(), ACME, "Db"));
@@ -227,34 +202,10 @@ fn no_more_keys_than_the_capacity() {
 /// The trust in a version begins before it is made, however long that takes: afterwards it is read again, and nothing fails.
 #[test]
 fn the_trust_in_a_new_version_begins_before_it_is_made() {
-    #[derive(Debug)]
-    struct SlowCommit(Arc<World>);
-    #[async_trait::async_trait]
-    impl secret_store_core::Persistence for SlowCommit {
-        async fn load(
-            &self,
-            key: &secret_store_core::RecordKey,
-            consistency: secret_store_core::Consistency,
-        ) -> secret_store_core::Result<Option<secret_store_core::Stored>> {
-            self.0.memory.load(key, consistency).await
-        }
-        async fn list(
-            &self,
-            query: &secret_store_core::ListQuery,
-        ) -> secret_store_core::Result<secret_store_core::Page<(Arc<str>, secret_store_core::Stored)>> {
-            self.0.memory.list(query).await
-        }
-        async fn commit(
-            &self,
-            writes: Vec<secret_store_core::Write>,
-        ) -> secret_store_core::Result<Vec<Option<secret_store_core::Revision>>> {
-            self.0.clock.advance(TRUST / 3);
-            self.0.memory.commit(writes).await
-        }
-    }
     let world = Arc::new(World::new());
     drop(generated(&world.keys(), ACME, "Db"));
-    let keys = world.builder_over(Arc::new(SlowCommit(world.clone()))).build().expect("valid");
+    let slow = Slow { world: world.clone(), load: Duration::ZERO, commit: TRUST / 3 };
+    let keys = world.builder_over(Arc::new(slow)).build().expect("valid");
     wait(keys.activate_next(&acme(), version(1))).expect("activates");
     wait(world.keys().activate_next(&acme(), version(2))).expect("activates elsewhere");
     world.clock.advance(TRUST - TRUST / 4);

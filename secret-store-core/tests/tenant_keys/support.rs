@@ -2,6 +2,7 @@
 
 mod clock;
 mod pausing;
+mod slow;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use secret_store_memory::{MemoryKeyProvider, MemoryPersistence};
 pub(crate) use clock::ManualClock;
 pub(crate) use futures::executor::block_on as wait;
 pub(crate) use pausing::{Pausing, PausingKeys, dropped_everywhere};
+pub(crate) use slow::Slow;
 
 pub(crate) const STORE: &str = "prod";
 pub(crate) const APP: &str = "Acme.Production";

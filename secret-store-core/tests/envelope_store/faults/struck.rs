@@ -108,6 +108,7 @@ fn every_call_to_the_key_provider_fails_once_in_every_way() {
 #[test]
 fn one_stale_answer_spoils_no_write() {
     let keys = prepared().keys;
+    let mut struck = 0;
     for old in [0, 1] {
         for operation in OPERATIONS.iter().filter(|operation| operation.adds.is_some() || operation.deletes) {
             for at in 0.. {
@@ -133,14 +134,17 @@ fn one_stale_answer_spoils_no_write() {
                     }
                 };
                 operation.check(&world, landed, &what);
+                struck += 1;
             }
         }
     }
+    assert!(struck >= 20, "{struck}");
 }
 
 /// A call dropped at any of its suspension points has happened or has not.
 #[test]
 fn every_operation_may_be_dropped_anywhere() {
+    let mut dropped = 0;
     for operation in OPERATIONS {
         for polls in 1.. {
             let world = prepared();
@@ -154,8 +158,10 @@ fn every_operation_may_be_dropped_anywhere() {
             if done {
                 break;
             }
+            dropped += 1;
         }
     }
+    assert!(dropped >= 50, "{dropped}");
 }
 
 /// Repair in every state of a restore, struck at every call: in the end the secret is writable and its value is what it was.

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use secret_store_core::{ErrorKind, GetOptions, Metadata, Precondition, PutOptions, SecretStore, SecretStoreExt};
+use secret_store_core::{
+    ErrorKind, GetOptions, Metadata, Persistence, Precondition, PutOptions, SecretStore, SecretStoreExt, Write,
+};
+use secret_store_memory::MemoryPersistence;
 
 use super::put;
 use crate::support::{Call, Strike, World, id, kind, refusal, slot, version, wait};
@@ -29,24 +32,13 @@ fn a_version_is_found_where_it_stands() {
 fn a_version_that_moves_while_it_is_read_is_found() {
     let world = World::new();
     put(&world.store(), "one");
-    let before = Arc::new(secret_store_memory::MemoryPersistence::new());
-    let writer = world.store();
+    put(&world.store(), "two");
     // The batch answers the slot as it was and the current record as it is.
-    let after = {
-        let snapshot = world.memory().snapshot();
-        put(&writer, "two");
-        let mixed = before;
-        mixed.restore(&world.memory().snapshot());
-        wait(secret_store_core::Persistence::commit(
-            &*mixed,
-            vec![secret_store_core::Write::delete(slot(&id("Db"), 1), Precondition::Any)],
-        ))
-        .expect("memory takes it");
-        assert!(snapshot.get(&slot(&id("Db"), 1)).is_none());
-        mixed
-    };
+    let mixed = Arc::new(MemoryPersistence::new());
+    mixed.restore(&world.memory().snapshot());
+    wait(mixed.commit(vec![Write::delete(slot(&id("Db"), 1), Precondition::Any)])).expect("memory takes it");
     world.records.hook(move |call| match call {
-        Call::LoadMany(..) => Strike::From(Arc::clone(&after)),
+        Call::LoadMany(..) => Strike::From(Arc::clone(&mixed)),
         _ => Strike::Pass,
     });
     let found = wait(world.store().get_version(&id("Db"), version(1))).expect("it was there all the time");
