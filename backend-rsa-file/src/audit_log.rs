@@ -9,7 +9,7 @@ mod tests;
 mod writer;
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ const BATCH: usize = 256;
 /// * **Once**: an entry that comes again after a failure is recognised; where another one stands in its place, from a clone of this
 ///   process, that is [`AlreadyExists`](secret_store_core::ErrorKind::AlreadyExists).
 /// * **Cancel safe**: an `append` dropped before it has begun writes nothing; one that has begun runs to its end.
-/// * **Private**: a new file has the mode 0600; one that others may write to is refused.
+/// * **Private**: a new file has the mode 0600; one that others may write to is refused, also where a rotation has put it.
 ///
 /// # Rotation
 ///
@@ -128,30 +128,11 @@ impl JsonLinesSink {
         let path = path.into();
         let open = move || {
             let path = std::path::absolute(path).map_err(failed)?;
-            let writer = Writer::open(Box::new(NativePlace(path.clone())), options.lock_timeout)?;
-            check_private(&path)?;
-            Ok(writer)
+            Writer::open(Box::new(NativePlace(path)), options.lock_timeout)
         };
         let writer = unblock(open).await.map_err(|error: Error| error.with_operation("open audit log"))?;
         Ok(Self { writer: Arc::new(Mutex::new(writer)) })
     }
-}
-
-#[cfg(unix)]
-fn check_private(path: &Path) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let mode = std::fs::metadata(path).map_err(failed)?.permissions().mode() & 0o7777;
-    if mode & 0o022 != 0 {
-        return Err(Error::invalid_input(format!(
-            "the audit log {path:?} can be written by others (mode {mode:03o}): run chmod go-w on it"
-        )));
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn check_private(_path: &Path) -> Result<()> {
-    Ok(())
 }
 
 #[async_trait]

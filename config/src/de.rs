@@ -13,6 +13,7 @@ pub(crate) use fault::Fault;
 use leaf::Leaf;
 
 /// A part of the tree, and the name that leads to it.
+#[derive(Clone)]
 pub(crate) struct Node<'t> {
     tree: &'t Tree<'t>,
     name: String,
@@ -55,7 +56,16 @@ impl<'t> Node<'t> {
 
     /// Says where a fault is, unless what is within has said so.
     fn locate<T>(&self, result: Result<T, Fault>) -> Result<T, Fault> {
-        result.map_err(|fault| fault.at(|part| part.map_or_else(|| self.name.clone(), |part| self.name_of(part))))
+        result.map_err(|fault| self.place(fault))
+    }
+
+    /// The whole has no name: then the fault has none either.
+    pub(crate) fn place(&self, mut fault: Fault) -> Fault {
+        match fault.take_part(|part| self.tree.children.contains_key(part)) {
+            Some(part) => fault.named(self.name_of(&part)),
+            None if self.name.is_empty() => fault,
+            None => fault.named(self.name.clone()),
+        }
     }
 
     fn visit_parts<V: Visitor<'t>>(&self, visitor: V) -> Result<V::Value, Fault> {

@@ -40,7 +40,8 @@ impl LoadError {
         self.kind
     }
 
-    /// The name of the secret that is missing, malformed, ambiguous or unknown.
+    /// The name of the secret that is missing, malformed, ambiguous or unknown; `None` where serde does not tell, as of flattened
+    /// fields that are malformed.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
@@ -55,14 +56,20 @@ impl From<Error> for LoadError {
 
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.name.as_deref().unwrap_or_default().escape_debug();
         let detail = &self.detail;
-        match self.kind {
-            LoadErrorKind::Missing => write!(f, "the secret `{name}` is missing: store it, or {detail}"),
-            LoadErrorKind::Malformed => write!(f, "the secret `{name}` is not {detail}"),
-            LoadErrorKind::Ambiguous => write!(f, "the secret `{name}` is also the beginning of others: {detail}"),
-            LoadErrorKind::Unknown => write!(f, "the secret `{name}` belongs to no field: {detail}"),
-            LoadErrorKind::Store => f.write_str("the secrets could not be read: see the source"),
+        let name = self.name.as_deref().map(str::escape_debug);
+        match (self.kind, name) {
+            (LoadErrorKind::Store, _) => f.write_str("the secrets could not be read: see the source"),
+            (_, None) => {
+                let place = "of flattened fields, serde tells neither names nor types";
+                write!(f, "the secrets together are not {detail} ({place})")
+            }
+            (LoadErrorKind::Missing, Some(name)) => write!(f, "the secret `{name}` is missing: store it, or {detail}"),
+            (LoadErrorKind::Malformed, Some(name)) => write!(f, "the secret `{name}` is not {detail}"),
+            (LoadErrorKind::Ambiguous, Some(name)) => {
+                write!(f, "the secret `{name}` is also the beginning of others: {detail}")
+            }
+            (LoadErrorKind::Unknown, Some(name)) => write!(f, "the secret `{name}` belongs to no field: {detail}"),
         }
     }
 }

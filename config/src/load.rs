@@ -21,12 +21,13 @@ use crate::tree::Tree;
 /// a list or an enum with content may also be one secret in JSON. An `Option` is `None` where there is no secret; an empty
 /// value is a value. Bytes that are not UTF-8 are for [`SecretField`](crate::SecretField) and other types that take bytes.
 ///
-/// serde shows fields that are flattened, and untagged enums, no types: numbers are text to them.
+/// serde shows fields that are flattened, and tagged and untagged enums, no types: numbers are text to them.
 ///
 /// # Errors
 ///
 /// The first field that is at fault is named ([`LoadError::name`]), with what its type expects; never with a value, so that
-/// messages of `Deserialize` implementations of the caller's, which might quote it, are dropped.
+/// messages of `Deserialize` implementations of the caller's, which might quote it, are dropped. Of flattened fields serde does not
+/// tell which one is malformed: then none is named.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is read until it is asked to load"]
 pub struct Loader<'a, S: ?Sized = dyn SecretStore> {
@@ -73,7 +74,8 @@ impl<'a, S: SecretStore + ?Sized> Loader<'a, S> {
         let secrets = self.read().await?;
         let values = secrets.iter().map(|secret| (secret.id().name().as_str(), secret.expose_secret()));
         let tree = Tree::new(values, &self.separator);
-        T::deserialize(Node::root(&tree, &self.separator)).map_err(Into::into)
+        let root = Node::root(&tree, &self.separator);
+        T::deserialize(root.clone()).map_err(|fault| root.place(fault).into())
     }
 
     async fn read(&self) -> secret_store_core::Result<Vec<Secret>> {

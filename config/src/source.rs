@@ -14,8 +14,9 @@ use crate::tree::Tree;
 /// Names with separators are tables, as [`Loader`](crate::Loader) reads them, lists too. Values are text; one that is not UTF-8 is an
 /// error that names it, and so is a name that is both a value and the beginning of others.
 ///
-/// **The `config` crate keeps plain strings**, which are not wiped, and clones them. For what must not linger use
-/// [`Loader`](crate::Loader) and [`SecretField`](crate::SecretField). It compares keys without case where a path asks for them.
+/// **The `config` crate keeps plain strings**, which are not wiped, and clones them; **its errors quote** a value that is not of the type
+/// that was asked for, and `Debug` of a `Config` shows all. For what must neither linger nor be logged use [`Loader`](crate::Loader) and
+/// [`SecretField`](crate::SecretField). It compares keys without case where a path asks for them.
 #[derive(Clone, Debug)]
 pub struct SecretSource {
     store: Arc<dyn SecretStore>,

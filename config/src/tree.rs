@@ -44,6 +44,12 @@ fn parts<'a>(name: &'a str, separator: &str) -> Vec<&'a str> {
     if is_nested { parts } else { vec![name] }
 }
 
+/// Whether a name that was put together of a path and one part more comes apart like that again.
+pub(crate) fn nests(path: Option<&str>, part: &str, name: &str, separator: &str) -> bool {
+    let Some(path) = path.filter(|_| !separator.is_empty()) else { return true };
+    [parts(path, separator), parts(part, separator)].concat() == parts(name, separator)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

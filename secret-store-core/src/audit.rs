@@ -65,7 +65,7 @@
 //!   [`Unavailable`](crate::ErrorKind::Unavailable): it may have landed. An intent without an outcome means that nobody knows;
 //!   [`Verification::unknown`] lists them.
 //! * **A dropped future** leaves at worst an intent without an outcome, or a read that is recorded and was not released. An outcome
-//!   whose caller has gone is sent with the next entry, or by [`AuditedStore::flush`].
+//!   whose caller has gone, or that the sink refused, is sent with the next entry, or by [`AuditedStore::flush`].
 //! * **The log may say more than happened, never less**: an entry that the sink did not answer for may be there although its
 //!   operation was refused.
 //!

@@ -29,7 +29,7 @@ use equivalent::Equivalent;
 
 pub(crate) use direct::Direct;
 pub use metrics::CacheMetrics;
-pub(crate) use slot::{Answer, Lifetimes};
+pub(crate) use slot::{Answer, Lifetimes, is_outage};
 
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result, repeated};
@@ -37,7 +37,7 @@ use crate::observe::{self, Lookup};
 use crate::sync::{Mutex, MutexGuard, lock};
 use entries::Entries;
 use metrics::{Counters, Event};
-use slot::{Freshness, Slot, is_outage};
+use slot::{Freshness, Slot};
 use stripe::{Flight, Stripe};
 
 const STRIPES: usize = 64;
@@ -92,7 +92,7 @@ impl<K: Key, T: Value> Cache<K, T> {
             entries: Entries::new(capacity, Arc::clone(&counters)),
             stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
-            lifetimes,
+            lifetimes: lifetimes.bounded(),
             remembers,
             clock,
             counters,
@@ -237,6 +237,14 @@ impl<K: Key, T: Value> Cache<K, T> {
         let mut stripe = self.stripe(key);
         stripe.supersede(key);
         self.entries.remove_if(key, |slot| contradicts(&slot.answer));
+    }
+
+    /// These keys were seen to have no value: what says otherwise goes, and what is being asked about them does not count.
+    pub(crate) fn heed_absence(&self, of: impl Fn(&K) -> bool) {
+        for stripe in &self.stripes {
+            lock(stripe).supersede_all(&of);
+        }
+        self.entries.retain(|key, slot| slot.answer.is_err() || !of(key));
     }
 
     /// Forgets these keys, and what is being asked about them.

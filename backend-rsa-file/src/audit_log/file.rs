@@ -13,6 +13,9 @@ pub(super) trait Place: fmt::Debug + Send {
 
 /// The log's file, open.
 pub(super) trait LogFile: fmt::Debug + Send {
+    /// How others can write to it, if they can.
+    fn exposed(&self) -> io::Result<Option<String>>;
+
     fn length(&self) -> io::Result<u64>;
 
     /// So many bytes from an offset on, fewer only at the end.
@@ -118,6 +121,19 @@ fn identity(metadata: &std::fs::Metadata) -> (u64, u64) {
 }
 
 impl LogFile for NativeFile {
+    #[cfg(unix)]
+    fn exposed(&self) -> io::Result<Option<String>> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = self.appending.metadata()?.permissions().mode() & 0o7777;
+        let exposed = || format!("the audit log {:?} can be written by others (mode {mode:03o})", self.path);
+        Ok((mode & 0o022 != 0).then(exposed))
+    }
+
+    #[cfg(not(unix))]
+    fn exposed(&self) -> io::Result<Option<String>> {
+        Ok(None)
+    }
+
     fn length(&self) -> io::Result<u64> {
         Ok(self.appending.metadata()?.len())
     }

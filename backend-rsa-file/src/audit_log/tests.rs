@@ -1,5 +1,6 @@
 //! Lines and their one form; the writer over a disk that crashes, fills up and forgets.
 
+mod crossed;
 mod disk;
 mod line;
 mod writer;

@@ -27,18 +27,16 @@ pub(super) struct Writer {
     /// A sync failed. The system may have dropped what it could not write and call it clean, so that another sync would succeed
     /// without it: it has to be written again.
     has_failed: bool,
+    /// An append failed halfway, and what it left, which is read again, is not known to be durable.
+    has_left: bool,
     lock_timeout: Duration,
 }
 
 impl Writer {
     /// Opens a log, or makes one.
     pub(super) fn open(place: Box<dyn Place>, lock_timeout: Duration) -> Result<Self> {
-        let file = place.open().map_err(unusable)?;
+        let file = opened(&*place)?;
         let length = file.length().map_err(failed)?;
-        let beginning = file.read(0, BEGINNING.len()).map_err(failed)?;
-        if !line::is_torn(&beginning) {
-            return Err(Error::invalid_input("the file is no audit log: name another one, or a new one"));
-        }
         // Whatever stands in whole lines was written before this process had any entry.
         let from = length.saturating_sub(MAX_LINE_BYTES as u64 + 1);
         let rest = file.read(from, MAX_LINE_BYTES + 1).map_err(failed)?;
@@ -48,7 +46,7 @@ impl Writer {
             None => return Err(no_line()),
         };
         let ends = Ends::default();
-        Ok(Self { place, file, end, ends, unsynced: Vec::new(), has_failed: false, lock_timeout })
+        Ok(Self { place, file, end, ends, unsynced: Vec::new(), has_failed: false, has_left: false, lock_timeout })
     }
 
     /// Appends what is not there yet; all of it is durable then.
@@ -83,7 +81,7 @@ impl Writer {
             let left = self.leave();
             self.file.unlock();
             left?;
-            self.file = self.place.open().map_err(failed)?;
+            self.file = opened(&*self.place)?;
             self.end = 0;
         }
     }
@@ -116,14 +114,23 @@ impl Writer {
             tracing::error!("the audit log was cut off: entries are missing");
             self.end = 0;
             self.unsynced.clear();
+            self.has_left = false;
         }
         while self.end < length {
             let chunk = self.file.read(self.end, CHUNK_BYTES).map_err(failed)?;
             let Some(last) = chunk.iter().rposition(|byte| *byte == b'\n') else { return self.heal(&chunk) };
             chunk[..last].split(|byte| *byte == b'\n').filter_map(line::entry).for_each(|entry| self.ends.note(&entry));
-            self.end += last as u64 + 1;
+            self.go_on(&chunk[..=last]);
         }
         Ok(())
+    }
+
+    /// Goes past lines that were read.
+    fn go_on(&mut self, lines: &[u8]) {
+        if self.has_left {
+            self.unsynced.push((self.end, lines.to_vec()));
+        }
+        self.end += lines.len() as u64;
     }
 
     /// The last line has no end. Nobody was told that it is there. If it lacks nothing else it is one all the same.
@@ -131,7 +138,7 @@ impl Writer {
         if let Some(entry) = line::entry(rest) {
             self.file.append(b"\n").map_err(failed)?;
             self.ends.note(&entry);
-            self.end += rest.len() as u64 + 1;
+            self.go_on(&[rest, b"\n"].concat());
             tracing::warn!("the audit log ended within a line, which was completed");
             return Ok(());
         }
@@ -153,6 +160,7 @@ impl Writer {
         let lines = lines.into_bytes();
         if let Err(error) = self.file.append(&lines) {
             let is_untouched = self.file.length().is_ok_and(|length| length == self.end);
+            self.has_left |= !is_untouched;
             return Err(if is_untouched { failed(error) } else { may_have_landed(failed(error)) });
         }
         self.ends.note(last);
@@ -172,9 +180,23 @@ impl Writer {
         self.has_failed = true;
         self.file.sync().map_err(failed)?;
         self.has_failed = false;
+        self.has_left = false;
         self.unsynced.clear();
         Ok(())
     }
+}
+
+/// Opens a log, or makes one, at the beginning and after each rotation.
+fn opened(place: &dyn Place) -> Result<Box<dyn LogFile>> {
+    let file = place.open().map_err(unusable)?;
+    if let Some(exposed) = file.exposed().map_err(failed)? {
+        return Err(Error::invalid_input(format!("{exposed}: run chmod go-w on it")));
+    }
+    let beginning = file.read(0, BEGINNING.len()).map_err(failed)?;
+    if !line::is_torn(&beginning) {
+        return Err(Error::invalid_input("the file is no audit log: name another one, or a new one"));
+    }
+    Ok(file)
 }
 
 fn unusable(error: io::Error) -> Error {

@@ -3,10 +3,12 @@
 
 #![cfg(unix)]
 
+mod clones;
 mod conditions;
 mod frozen;
 mod processes;
 mod reading;
+mod replaced;
 mod tampering;
 
 use std::path::{Path, PathBuf};

@@ -31,23 +31,17 @@ impl<'de> MapAccess<'de> for Members<'_, 'de> {
         let Some((part, tree)) = self.rest.next() else { return Ok(None) };
         let child = self.parent.child(part, tree);
         let key: StrDeserializer<'_, Fault> = part.into_deserializer();
-        // A key that is no number where one is wanted is a fault of that secret's name.
-        let key = seed.deserialize(key).map_err(|fault| {
-            fault.at(|field| match field {
-                // Of a struct that denies unknown fields.
-                Some(field) => self.parent.name_of(field),
-                None => child.name.clone(),
-            })
-        })?;
+        // A struct that denies unknown fields, or a key that is no number where one is wanted: a fault of that secret's name.
+        let key = seed.deserialize(key).map_err(|fault| fault.named(child.name.clone()))?;
         self.value = Some(child);
         Ok(Some(key))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
         let child = self.value.take().ok_or_else(|| Fault::malformed("a value after its name"))?;
-        let name = child.name.clone();
+        let place = child.clone();
         // A type of the caller's may refuse what its deserializer accepted.
-        seed.deserialize(child).map_err(|fault| fault.at(|_| name))
+        seed.deserialize(child).map_err(|fault| place.place(fault))
     }
 }
 
@@ -69,8 +63,8 @@ impl<'de> SeqAccess<'de> for Items<'_, 'de> {
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
         let Some((part, tree)) = self.rest.next() else { return Ok(None) };
         let child = self.parent.child(part, tree);
-        let name = child.name.clone();
-        seed.deserialize(child).map(Some).map_err(|fault| fault.at(|_| name))
+        let place = child.clone();
+        seed.deserialize(child).map(Some).map_err(|fault| place.place(fault))
     }
 
     fn size_hint(&self) -> Option<usize> {

@@ -30,11 +30,22 @@ impl Fault {
         Self::new(LoadErrorKind::Ambiguous, None, detail)
     }
 
-    pub(super) fn at(mut self, name_of: impl FnOnce(Option<&str>) -> String) -> Self {
-        if self.name.is_none() {
-            self.name = Some(name_of(self.part.as_deref()));
-        }
+    /// Unless whoever was nearer has named it already.
+    pub(super) fn named(mut self, name: String) -> Self {
+        self.name.get_or_insert(name);
         self
+    }
+
+    /// The field that it is about, unless it is named already: what the program calls a missing one, or one of those that are there.
+    /// Anything else may be a value that was taken for the name of a field, and is forgotten.
+    pub(super) fn take_part(&mut self, is_there: impl FnOnce(&str) -> bool) -> Option<String> {
+        let part = self.part.take().filter(|_| self.name.is_none())?;
+        if self.kind == LoadErrorKind::Missing || is_there(&part) {
+            return Some(part);
+        }
+        let Self { kind, detail, .. } = <Self as serde::de::Error>::custom("");
+        (self.kind, self.detail) = (kind, detail);
+        None
     }
 }
 

@@ -12,7 +12,7 @@ pub(super) fn parse(text: &str) -> Result<Entries> {
     let (mut entries, mut lines) = (Entries::default(), Lines { rest: text, line: 1 });
     while !lines.rest.is_empty() {
         lines.skip_blanks();
-        if lines.skip_line_end() {
+        if lines.skip_line_end()? {
             continue;
         }
         let line = lines.line;
@@ -34,18 +34,24 @@ impl<'a> Lines<'a> {
     }
 
     /// Skips a comment and the end of the line, if nothing else is left of it.
-    fn skip_line_end(&mut self) -> bool {
+    fn skip_line_end(&mut self) -> Result<bool> {
         if self.rest.starts_with('#') {
             let end = self.rest.find('\n').unwrap_or(self.rest.len());
-            self.rest = &self.rest[end..];
+            let (comment, rest) = self.rest.split_at(end);
+            // All that follows would be a part of the comment.
+            if comment.strip_suffix('\r').unwrap_or(comment).contains('\r') {
+                return self.fault("a comment with a CR in it: let lines end with LF or CRLF");
+            }
+            self.rest = rest;
         }
         if self.rest.is_empty() {
-            return true;
+            return Ok(true);
         }
-        let Some(rest) = self.rest.strip_prefix("\r\n").or_else(|| self.rest.strip_prefix('\n')) else { return false };
+        let rest = self.rest.strip_prefix("\r\n").or_else(|| self.rest.strip_prefix('\n'));
+        let Some(rest) = rest else { return Ok(false) };
         self.rest = rest;
         self.line += 1;
-        true
+        Ok(true)
     }
 
     fn fault<T>(&self, what: &str) -> Result<T> {
@@ -70,7 +76,7 @@ impl<'a> Lines<'a> {
         let behind = self.rest;
         self.skip_blanks();
         // A `#` right behind a value is a part of it for some readers.
-        if (behind.starts_with('#') && !is_commented) || !self.skip_line_end() {
+        if (behind.starts_with('#') && !is_commented) || !self.skip_line_end()? {
             return self
                 .fault("something behind the value: put all of it in one pair of quotes, or a space before `#`");
         }
@@ -134,7 +140,7 @@ impl<'a> Lines<'a> {
         // No longer than what it is made from, so that it is never moved.
         let mut value = Zeroizing::new(Vec::with_capacity(quoted.len()));
         let mut rest = quoted;
-        while let Some(at) = rest.find(['\\', '$']) {
+        while let Some(at) = rest.find(['\\', '$', '`']) {
             value.extend_from_slice(&rest.as_bytes()[..at]);
             let escape = &rest[at..];
             let taken = match unescaped(escape) {
@@ -166,16 +172,20 @@ fn closing_quote(inside: &str) -> Option<usize> {
     })
 }
 
-/// What a backslash or a `$` at the beginning stands for, and how many bytes it takes.
+/// What a backslash, a `$` or a backquote at the beginning stands for, and how many bytes it takes.
 fn unescaped(escape: &str) -> std::result::Result<(u8, usize), &'static str> {
     let next = escape.as_bytes().get(1).copied();
     if escape.starts_with('$') {
-        let is_variable = next.is_some_and(|next| next.is_ascii_alphanumeric() || matches!(next, b'_' | b'{' | b'('));
+        // A shell's own variables have one character (POSIX.1-2017, 2.5.2).
+        let is_variable = next.is_some_and(|next| next.is_ascii_alphanumeric() || b"_{(@*#?-$!".contains(&next));
         return if is_variable {
             Err("a `$` that other readers take for a variable: write `\\$`, or put the value in single quotes")
         } else {
             Ok((b'$', 1))
         };
+    }
+    if escape.starts_with('`') {
+        return Err("a backquote that a shell takes for a command: write \\`, or put the value in single quotes");
     }
     let byte = match next {
         Some(b'n') => b'\n',

@@ -36,8 +36,8 @@ impl Entries {
     /// ```
     ///
     /// A name has letters, digits, `_`, `.` and `-`, and begins with a letter or `_`. Lines end with LF or CRLF; within quotes they are
-    /// kept as they are. Without quotes a value has neither white space, quotes, backslashes nor `$`; within double quotes `$` is escaped
-    /// unless nothing that could be a variable follows: **nothing is substituted.**
+    /// kept as they are. Without quotes a value has neither white space, quotes, backslashes nor `$`; within double quotes backquotes are
+    /// escaped, and so is `$` unless nothing that could be a variable follows: **nothing is substituted.**
     ///
     /// # Errors
     ///
@@ -51,7 +51,8 @@ impl Entries {
     /// [`Loader`](crate::Loader) reads them.
     ///
     /// A text is its characters; a number, `true`, `false` and an array are as they are written. `null` and empty objects
-    /// are refused, as are two members of one name and objects more than 16 deep.
+    /// are refused, as are two members of one name, objects more than 16 deep, and names that would not come apart again where they were
+    /// put together: `{"a_": {"b": 1}}`.
     ///
     /// # Errors
     ///

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::entries::Entries;
+use crate::tree;
 
 const MOST_DEEP: usize = 16;
 
@@ -38,6 +39,10 @@ fn add_members(object: &str, path: Option<&str>, separator: &str, depth: usize, 
     let mut keys = BTreeSet::new();
     for (key, value) in &members {
         let name = path.map_or_else(|| key.clone(), |path| format!("{path}{separator}{key}"));
+        if !tree::nests(path, key, &name, separator) {
+            let what = format!("would not be parted there again where `{separator}` stands: rename one of the two");
+            return Err(fault(Some(&name), &what));
+        }
         if !keys.insert(key) {
             return Err(fault(Some(&name), "is there twice: keep one"));
         }

@@ -253,8 +253,17 @@ impl State {
                 self.waiting.retain(Group::tells_outcome);
                 self.flight = Some(flight);
             }
-            // None of it is there: its numbers are free again.
-            _ => {}
+            // None of it is there: its numbers are free again. What has happened is still to be told.
+            _ => self.take_back_outcomes(&flight.entries),
+        }
+    }
+
+    fn take_back_outcomes(&mut self, entries: &[AuditEntry]) {
+        for entry in entries.iter().rev() {
+            let group = Group { events: Events::from_iter([entry.event().clone()]), ticket: Arc::default() };
+            if group.tells_outcome() {
+                self.waiting.push_front(group);
+            }
         }
     }
 

@@ -110,6 +110,10 @@ impl AuditEntry {
         Ok((Self(Arc::new(Inner { event, link, hash, mac, bytes: bytes.into() })), is_own_hash))
     }
 
+    pub(super) fn event(&self) -> &Event {
+        &self.0.event
+    }
+
     /// The bytes of what was parsed.
     #[cfg(any(test, feature = "fuzzing"))]
     pub(super) fn encoded_again(&self) -> Vec<u8> {

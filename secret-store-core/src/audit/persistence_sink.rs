@@ -20,6 +20,9 @@ use crate::persistence::{Consistency, Persistence, Precondition, RecordKey, Writ
 ///
 /// Entries that come together go in one commit, as many as the persistence takes in one. Its own write is recognised after a lost
 /// answer.
+///
+/// An entry's place has its time in it. So an entry of a clone of this process, which goes on with the same chain, is refused in the same
+/// millisecond; at another time it stands beside the one of this process, and [verifying](super::AuditLog::verify) shows it.
 #[derive(Clone, Debug)]
 pub struct PersistenceSink {
     records: Arc<dyn Persistence>,

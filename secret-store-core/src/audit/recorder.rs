@@ -121,8 +121,9 @@ impl AuditRecorder {
         Ok(Self { shared: Arc::clone(&self.shared), actor, request })
     }
 
-    /// The ends of the chains that this recorder has written, as the sink has taken them: what an exported head of the log must
-    /// come to at least. A head of the *whole* log comes from [verifying](super::Verification::head) it.
+    /// The ends of the chains that this recorder goes on with, as the sink has taken them: what an exported head of the log must come to
+    /// at least. Chains that ended, of applications that were idle among thousands or where another entry stood in the place, are in
+    /// none of it. A head of the *whole* log comes from [verifying](super::Verification::head) it.
     ///
     /// # Errors
     ///
@@ -131,8 +132,8 @@ impl AuditRecorder {
         AuditHead::new(self.now(), self.shared.writers.heads())
     }
 
-    /// Sends what the sink has not answered for yet: an outcome whose caller was told that it could not be recorded, an entry whose
-    /// caller went away. Call it before a process ends; without it these are lost, and a lost outcome leaves its intent alone.
+    /// Sends what the sink has not taken yet: an outcome whose caller was told that it could not be recorded, an entry whose caller
+    /// went away. Call it before a process ends; without it these are lost, and a lost outcome leaves its intent alone.
     ///
     /// # Errors
     ///

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 
-use super::slot::Answer;
+use super::slot::{Answer, is_outage};
 use super::stripe::{Flight, Stripe};
 use super::{Cache, Key, Value};
 use crate::error::Result;
@@ -46,7 +46,12 @@ impl<K: Key, T: Value> Registration<K, T> {
         let cache = &self.cache;
         let mut stripe = cache.stripe(&self.key);
         let now = cache.clock.monotonic();
-        if stripe.unregister(&self.key, self.number) && !stripe.is_written(&self.key, now) {
+        if !stripe.unregister(&self.key, self.number) {
+            // Something came between, so that the answer may be out of date. What is kept may be so as well: a refusal ends it.
+            if answer.as_ref().is_err_and(|error| !is_outage(error.kind())) {
+                drop(cache.entries.remove(&self.key));
+            }
+        } else if !stripe.is_written(&self.key, now) {
             cache.keep(&mut stripe, &self.key, answer, self.since, now);
         }
         // The lock first: the end of `self` takes it too.

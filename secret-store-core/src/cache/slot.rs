@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 
+/// As good as for ever, and far from where times overflow.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 /// How soon a backend that was unavailable is asked again, at most.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -49,6 +51,17 @@ pub(super) struct Slot<T> {
 }
 
 impl Lifetimes {
+    /// The same, without times that overflow when they are added up.
+    pub(super) fn bounded(self) -> Self {
+        let Self { value, error, ahead, stale } = self;
+        Self {
+            value: value.min(LONGEST),
+            error: error.min(LONGEST),
+            ahead: ahead.min(LONGEST / 2),
+            stale: stale.min(LONGEST),
+        }
+    }
+
     /// `spread`, any number that differs from key to key, shortens a value's life by up to a tenth, so that what was read together
     /// does not expire together.
     fn of_value(&self, spread: u64) -> Duration {
@@ -100,6 +113,6 @@ impl<T: Clone> Slot<T> {
 }
 
 /// Whether the backend could not answer, so that what it said before is the best there is.
-pub(super) fn is_outage(kind: ErrorKind) -> bool {
+pub(crate) fn is_outage(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Unavailable | ErrorKind::Throttled)
 }

@@ -31,7 +31,7 @@ struct Registered<T> {
 /// Own writes of one key.
 struct Writes {
     under_way: usize,
-    /// Only one has been under way since none was, and none before it may still have landed meanwhile.
+    /// Only one has been under way since none was, none before it may still have landed meanwhile, and nothing else happened.
     alone: bool,
     /// Until then one of them may land although nobody waits for it any more.
     unsettled_until: Duration,
@@ -73,15 +73,19 @@ impl<K: Eq + Hash + Clone, T: Clone> Stripe<K, T> {
         is_registered
     }
 
-    /// Whatever was asked about this key before now is not to be kept.
+    /// Whatever was asked about this key or is being written to it before now is not to be kept.
     pub(super) fn supersede(&mut self, key: &K) {
         self.flights.remove(key);
+        if let Some(writes) = self.writes.get_mut(key) {
+            writes.alone = false;
+        }
         self.changes += 1;
     }
 
-    /// Whatever was asked about these keys before now is not to be kept.
+    /// The same for these keys.
     pub(super) fn supersede_all(&mut self, of: impl Fn(&K) -> bool) {
         self.flights.retain(|key, _| !of(key));
+        self.writes.iter_mut().filter(|(key, _)| of(key)).for_each(|(_, writes)| writes.alone = false);
         self.changes += 1;
     }
 

@@ -30,8 +30,8 @@ impl<K: Key, T: Value> Cache<K, T> {
     pub(crate) fn begin_write(self: &Arc<Self>, key: K) -> OwnWrite<K, T> {
         let mut stripe = self.stripe(&key);
         let since = self.clock.monotonic();
-        stripe.begin_write(&key, since);
         stripe.supersede(&key);
+        stripe.begin_write(&key, since);
         let replaced = self.entries.remove(&key);
         drop(stripe);
         let replaces_value = replaced.is_some_and(|slot| slot.answer.is_ok() && !slot.is_stale(since));

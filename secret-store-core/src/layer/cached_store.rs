@@ -3,6 +3,7 @@
 mod many;
 mod read;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -12,9 +13,9 @@ use async_trait::async_trait;
 use equivalent::Equivalent;
 
 use super::cache_options::CacheOptions;
-use crate::cache::{Cache, CacheMetrics};
-use crate::error::{ErrorKind, Result};
-use crate::id::{ApplicationName, SecretId};
+use crate::cache::{Cache, CacheMetrics, is_outage};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{ApplicationName, SecretId, SecretName};
 use crate::observe;
 use crate::persistence::{Consistency, Page};
 use crate::secret::{Secret, SecretInfo, SecretValue, SharedSecret};
@@ -230,9 +231,7 @@ impl<S: SecretStore> CachedStore<S> {
 
     /// Forgets one secret at once and wipes it, also what is on its way in.
     pub fn purge(&self, id: &SecretId) {
-        if let Some(entries) = self.inner.entries() {
-            entries.forget(&self.inner.key(id));
-        }
+        self.inner.forget(id);
     }
 
     /// Forgets the secrets of one application.
@@ -266,6 +265,40 @@ impl<S> Inner<S> {
         if let Some(entries) = self.entries() {
             let contradicts = |kept: &SharedSecret| kept.info().revision != info.revision;
             entries.heed(&self.key(&info.id), |answer| answer.as_ref().map_or(true, contradicts));
+        }
+    }
+
+    /// Drops what a page of a listing contradicts: entries of other revisions, and those that it lacks although they would be in it.
+    /// A store whose cursors are no names costs a question too many at worst.
+    fn heed_page(&self, application: &ApplicationName, after: Option<&str>, page: &Page<SecretInfo>) {
+        page.items.iter().for_each(|info| self.heed(info));
+        let names: HashSet<_> = page.items.iter().map(|info| info.id.name()).collect();
+        let is_covered = |name: &SecretName| {
+            after.is_none_or(|after| name.as_str() > after)
+                && page.next.as_deref().is_none_or(|next| name.as_str() <= next)
+        };
+        self.heed_absence(|id| id.application() == application && is_covered(id.name()) && !names.contains(id.name()));
+    }
+
+    fn heed_absence(&self, of: impl Fn(&SecretId) -> bool) {
+        if let Some(entries) = self.entries() {
+            entries.heed_absence(|key| key.scope == self.scope && of(&key.id));
+        }
+    }
+
+    /// A read that asked for these was refused.
+    fn heed_refusal(&self, ids: &[SecretId], error: &Error) {
+        if is_outage(error.kind()) {
+            return;
+        }
+        // Where the error names none of them it may be about each.
+        let named = error.secret().filter(|named| ids.contains(named));
+        ids.iter().filter(|id| named.is_none_or(|named| named == *id)).for_each(|id| self.forget(id));
+    }
+
+    fn forget(&self, id: &SecretId) {
+        if let Some(entries) = self.entries() {
+            entries.forget(&self.key(id));
         }
     }
 }
@@ -327,8 +360,9 @@ impl<S: SecretStore> SecretStore for CachedStore<S> {
     }
 
     async fn list_with(&self, application: &ApplicationName, options: ListOptions) -> Result<Page<SecretInfo>> {
+        let after = options.after.clone();
         let page = self.inner.store.list_with(application, options).await?;
-        page.items.iter().for_each(|info| self.inner.heed(info));
+        self.inner.heed_page(application, after.as_deref(), &page);
         Ok(page)
     }
 
@@ -343,6 +377,8 @@ impl<S: SecretStore> SecretStore for CachedStore<S> {
     async fn get_all_with(&self, application: &ApplicationName, options: GetOptions) -> Result<Vec<Secret>> {
         let secrets = self.inner.store.get_all_with(application, options).await?;
         secrets.iter().for_each(|secret| self.inner.heed(secret.info()));
+        let names: HashSet<_> = secrets.iter().map(|secret| secret.id().name()).collect();
+        self.inner.heed_absence(|id| id.application() == application && !names.contains(id.name()));
         Ok(secrets)
     }
 }

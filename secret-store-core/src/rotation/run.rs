@@ -170,7 +170,7 @@ impl Rotation {
                 return Err(error);
             }
         }
-        tracing::info!(application = %scope.application, changed = tally.changed, ?ended, "{}", self.operation);
+        tracing::info!(changed = tally.changed, ?ended, "{}", self.operation);
         Ok(ApplicationReport {
             application: scope.application.clone(),
             is_finished: ended? == Ended::Whole,

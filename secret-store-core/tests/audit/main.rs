@@ -4,6 +4,7 @@ mod support;
 
 mod blind;
 mod cancellation;
+mod clones;
 mod concurrency;
 mod failing_sink;
 mod frozen;

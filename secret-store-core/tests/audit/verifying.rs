@@ -40,8 +40,8 @@ fn intents_without_an_outcome_are_listed() {
     let (store, sink) = audited();
     wait(async {
         store.put(&id("a"), "1".into()).await.expect("puts");
-        // The intent is taken, the outcome is not, and the process ends.
-        sink.answer([Answer::Takes, Answer::Refuses(ErrorKind::Throttled)]);
+        // The intent is taken, and where the outcome belongs there stands another entry: the chain ends.
+        sink.answer([Answer::Takes, Answer::Refuses(ErrorKind::AlreadyExists)]);
         store.put(&id("b"), "2".into()).await.expect_err("not recorded");
         store.get(&id("b")).await.expect("reads");
     });

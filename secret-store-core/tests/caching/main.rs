@@ -1,5 +1,6 @@
 //! Cached secrets and watching, over a store that counts, fails and waits when told, by a clock that moves when told.
 
+mod edges;
 mod flights;
 mod lifetime;
 mod lists;

@@ -6,6 +6,7 @@ mod canary;
 mod metered;
 mod outcomes;
 mod recorder;
+mod rotations;
 
 use std::future::Future;
 use std::pin::pin;

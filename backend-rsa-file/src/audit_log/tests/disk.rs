@@ -104,6 +104,10 @@ impl Place for Disk {
 }
 
 impl LogFile for Disk {
+    fn exposed(&self) -> io::Result<Option<String>> {
+        Ok(None)
+    }
+
     fn length(&self) -> io::Result<u64> {
         Ok(self.state().shown.len() as u64)
     }

@@ -74,7 +74,8 @@ impl<S: SecretStore> Inner<S> {
     pub(super) async fn read_many(self: &Arc<Self>, ids: &[SecretId], options: GetOptions) -> Result<Vec<Secret>> {
         let is_plain = options.version.is_none() && options.consistency == Consistency::Eventual;
         if self.entries().is_none() || !is_plain {
-            let secrets = self.store.get_many_with(ids, options).await?;
+            let secrets = self.store.get_many_with(ids, options).await;
+            let secrets = secrets.inspect_err(|error| self.heed_refusal(ids, error))?;
             secrets.iter().for_each(|secret| self.heed(secret.info()));
             return Ok(secrets);
         }

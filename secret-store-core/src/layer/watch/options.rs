@@ -14,6 +14,8 @@ pub(super) const PAGE: NonZeroUsize = NonZeroUsize::new(1000).expect("not zero")
 /// Doublings of the interval while looks fail.
 const MOST_DOUBLINGS: u32 = 3;
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
+/// As good as for ever, and far from where times overflow.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// How a [`Watch`](crate::Watch) looks for changes.
 #[derive(Clone, Debug)]
@@ -61,7 +63,8 @@ impl WatchOptions {
 
     /// The time until the next look, after so many failed ones.
     pub(super) fn wait_after(&self, failures: u32) -> Result<Duration> {
-        let interval = self.interval.max(SHORTEST_INTERVAL).saturating_mul(1 << failures.min(MOST_DOUBLINGS));
+        let interval =
+            self.interval.clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL).saturating_mul(1 << failures.min(MOST_DOUBLINGS));
         let mut random = [0];
         random_bytes(&mut random)?;
         Ok(interval * 9 / 10 + interval / 5 * u32::from(random[0]) / 255)
