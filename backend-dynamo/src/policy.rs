@@ -72,10 +72,16 @@
 //! record does not open, and an older one is a rollback.
 
 mod auditor;
+mod credentials;
 mod document;
+mod intake;
 mod key_policy;
+mod marks;
+mod mover;
 mod name;
+mod naming;
 mod reader;
+mod responder;
 mod role;
 mod rotator;
 mod scope;
@@ -83,9 +89,14 @@ mod statement;
 mod writer;
 
 pub use auditor::Auditor;
+pub use credentials::{CredentialIntake, CredentialKeeper, CredentialUser};
 pub use document::{KEY_POLICY_BYTES, MANAGED_POLICY_CHARACTERS, Policy};
+pub use intake::Intake;
 pub use key_policy::KeyPolicy;
+pub use marks::{Marker, Sweeper};
+pub use mover::Mover;
 pub use reader::Reader;
+pub use responder::Responder;
 pub use role::Role;
 pub use rotator::Rotator;
 pub use scope::Scope;

@@ -2,9 +2,9 @@
 
 use secret_store_core::Result;
 
-use super::role::{DECRYPT, GET, QUERY, Rights, append_audit, common, gets};
+use super::role::{QUERY, Rights, append_audit, common, get, gets, opens_secrets};
 use super::scope::Scope;
-use super::statement::{Contexts, Statement};
+use super::statement::Statement;
 
 /// Gets and lists secrets, and opens their document keys. Writes nothing but audit entries.
 #[derive(Clone, Debug)]
@@ -46,19 +46,14 @@ impl Rights for Reader {
         let read = [gets(scope), vec![QUERY]].concat();
         let histories = if self.history { scope.histories() } else { Vec::new() };
         let settings = if scope.format_0 { scope.settings() } else { Vec::new() };
-        let keys = || scope.keys.iter().chain(&scope.recovery_keys);
-        let mut statements: Vec<_> = [
+        let mut statements = vec![
             Statement::items("ReadSecrets", scope, &read, &[scope.current(), histories]),
-            Statement::items("ReadSettings", scope, &[GET], &[settings]),
-            Statement::items("ReadTenantKeys", scope, &[GET], &[scope.tenant_keys()]),
+            Statement::items("ReadSettings", scope, &get(scope), &[settings]),
+            Statement::items("ReadTenantKeys", scope, &get(scope), &[scope.tenant_keys()]),
             append_audit(scope),
-            Contexts::Documents.allow("UnwrapDocumentKeys", scope, &[DECRYPT], keys()),
-            Contexts::Tenants.allow("UnwrapTenantKeys", scope, &[DECRYPT], keys()),
-            Contexts::Nothing.allow("UnwrapFormat0", scope, &[DECRYPT], &scope.keys),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
+        ];
+        statements.extend(opens_secrets(scope));
+        let mut statements: Vec<_> = statements.into_iter().flatten().collect();
         statements.extend(common(scope, []));
         statements
     }

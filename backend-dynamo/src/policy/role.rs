@@ -1,10 +1,10 @@
 //! What all roles have in common.
 
-use secret_store_core::Result;
+use secret_store_core::{ApplicationName, Error, Result};
 
 use super::document::Policy;
 use super::scope::Scope;
-use super::statement::Statement;
+use super::statement::{Contexts, Statement};
 
 pub(super) const GET: &str = "dynamodb:GetItem";
 pub(super) const BATCH_GET: &str = "dynamodb:BatchGetItem";
@@ -16,7 +16,11 @@ pub(super) const DECRYPT: &str = "kms:Decrypt";
 pub(super) const ENCRYPT: &str = "kms:Encrypt";
 pub(super) const GENERATE: &str = "kms:GenerateDataKey";
 
-/// A role: [`Reader`](super::Reader), [`Writer`](super::Writer), [`Rotator`](super::Rotator) or [`Auditor`](super::Auditor).
+/// A role: [`Reader`](super::Reader), [`Writer`](super::Writer), [`Rotator`](super::Rotator), [`Auditor`](super::Auditor) of
+/// secrets; [`Intake`](super::Intake), [`Responder`](super::Responder), [`Marker`](super::Marker), [`Sweeper`](super::Sweeper) of
+/// servers that take and answer sealed messages; [`CredentialIntake`](super::CredentialIntake),
+/// [`CredentialUser`](super::CredentialUser), [`CredentialKeeper`](super::CredentialKeeper) of client-encrypted credentials;
+/// [`Mover`](super::Mover) of blind names.
 pub trait Role: Rights {
     /// The role's policy, for an IAM role or user.
     ///
@@ -52,22 +56,101 @@ pub trait Rights {
     fn statements(&self, scope: &Scope) -> Vec<Statement>;
 }
 
+/// Rights on items before rights on keys.
+pub(super) fn in_order(statements: Vec<Option<Statement>>) -> Vec<Statement> {
+    let (on_items, on_keys): (Vec<_>, Vec<_>) = statements.into_iter().flatten().partition(Statement::is_of_items);
+    on_items.into_iter().chain(on_keys).collect()
+}
+
 /// What any role may need besides, by its scope.
 pub(super) fn common<'a>(scope: &'a Scope, keys: impl IntoIterator<Item = &'a String>) -> Vec<Statement> {
     let keys: Vec<String> = keys.into_iter().chain(&scope.keys).chain(&scope.recovery_keys).cloned().collect();
     let look_up =
         (scope.key_lookup && !keys.is_empty()).then(|| Statement::allow("LookUpKeys", &["kms:DescribeKey"], keys));
-    let describe = ["dynamodb:DescribeTable", "dynamodb:DescribeContinuousBackups"];
-    let check = scope.table_checks.then(|| Statement::allow("CheckTable", &describe, [scope.table.clone()]));
-    look_up.into_iter().chain(check).collect()
+    look_up.into_iter().chain(without_keys(scope)).collect()
 }
 
-/// Appending audit entries: each is a create, in a transaction.
+/// The same of a role that has nothing to do with keys.
+pub(super) fn without_keys(scope: &Scope) -> Vec<Statement> {
+    let describe = ["dynamodb:DescribeTable", "dynamodb:DescribeContinuousBackups"];
+    let check = scope.table_checks.then(|| Statement::allow("CheckTable", &describe, [scope.table.clone()]));
+    // Whoever opens a table with blind names compares its mark with the key.
+    let mark = Statement::items("ReadBlindMark", scope, &[GET], &[scope.blind_mark()]);
+    check.into_iter().chain(mark).collect()
+}
+
+/// Appending audit entries: each is a create, in a transaction. Where its answer is lost, and where something stands in its place,
+/// what is there is read: otherwise a chain whose answer was lost could never go on.
 pub(super) fn append_audit(scope: &Scope) -> Option<Statement> {
-    Statement::items("AppendAuditEntries", scope, &[PUT], &[scope.audit_entries()])
+    let elsewhere = if scope.is_moving() { vec![CHECK] } else { Vec::new() };
+    let actions = [vec![PUT], gets(scope), elsewhere].concat();
+    Statement::items("AppendAuditEntries", scope, &actions, &[scope.audit_entries()])
 }
 
 /// Reads of single items, and of several where that is wanted.
 pub(super) fn gets(scope: &Scope) -> Vec<&'static str> {
     if scope.batches { vec![GET, BATCH_GET] } else { vec![GET] }
+}
+
+/// Reads of what is never read together, save where it may stand in one of two places.
+pub(super) fn get(scope: &Scope) -> Vec<&'static str> {
+    if scope.is_moving() { gets(scope) } else { vec![GET] }
+}
+
+/// While a blinding key is replaced, a record that is changed moves, and one that is created may be in no other place.
+pub(super) fn moves(scope: &Scope, written: &[Vec<String>]) -> Option<Statement> {
+    let written = if scope.is_moving() { written } else { &[] };
+    Statement::items("MoveRecords", scope, &[CHECK, DELETE], written)
+}
+
+/// Reading one current secret after the other, and opening them; nothing is listed.
+pub(super) fn reads_secrets(scope: &Scope) -> Vec<Option<Statement>> {
+    let mut statements = vec![
+        Statement::items("ReadSecrets", scope, &get(scope), &[scope.current()]),
+        Statement::items("ReadTenantKeys", scope, &get(scope), &[scope.tenant_keys()]),
+    ];
+    statements.extend(opens_secrets(scope));
+    statements
+}
+
+/// Opening secrets.
+pub(super) fn opens_secrets(scope: &Scope) -> Vec<Option<Statement>> {
+    let keys = || scope.keys.iter().chain(&scope.recovery_keys);
+    vec![
+        Contexts::Documents.allow("UnwrapDocumentKeys", scope, &[DECRYPT], keys()),
+        Contexts::Tenants.allow("UnwrapTenantKeys", scope, &[DECRYPT], keys()),
+        Contexts::Nothing.allow("UnwrapFormat0", scope, &[DECRYPT], &scope.keys),
+    ]
+}
+
+/// Reading the keys of organisations, which are secrets of an application of their own.
+pub(super) fn reads_organisation_keys(scope: &Scope, keys: &ApplicationName) -> Vec<Option<Statement>> {
+    let of_keys = scope.of_application(keys);
+    let all_keys = || scope.keys.iter().chain(&scope.recovery_keys);
+    vec![
+        Statement::items("ReadOrganisationKeys", scope, &get(scope), &[of_keys.current()]),
+        Contexts::Documents.allow("OpenOrganisationKeys", &of_keys, &[DECRYPT], all_keys()),
+        // What is refused for want of a place is recorded there.
+        append_audit(&of_keys).map(|statement| statement.called("AppendRefusals")),
+    ]
+}
+
+/// Using single-use marks up: one is read and put, or put where there is none; what stands there tells whose it is.
+pub(super) fn uses_marks(scope: &Scope) -> Vec<Option<Statement>> {
+    let marks = || scope.marks();
+    vec![
+        Statement::items("UseMarks", scope, &[get(scope), vec![PUT]].concat(), &[marks()]),
+        moves(scope, &[marks()]).map(|statement| statement.called("MoveMarks")),
+    ]
+}
+
+/// Refuses organisation keys that are in an application of the scope, or under a name that policies cannot hold.
+pub(super) fn check_organisation_keys(scope: &Scope, keys: &ApplicationName) -> Result<()> {
+    scope.of_application(keys).check()?;
+    if scope.has(keys) {
+        return Err(Error::invalid_input(format!(
+            "{keys} holds the keys of organisations and is in the scope as well: give them an application of their own"
+        )));
+    }
+    Ok(())
 }

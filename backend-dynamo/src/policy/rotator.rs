@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use secret_store_core::{Error, Result};
 
 use super::name;
-use super::role::{BATCH_GET, CHECK, DECRYPT, ENCRYPT, GENERATE, GET, PUT, QUERY, Rights, append_audit, common};
+use super::role::{BATCH_GET, CHECK, DECRYPT, ENCRYPT, GENERATE, GET, PUT, QUERY, Rights, append_audit, common, moves};
 use super::scope::Scope;
 use super::statement::{Contexts, Statement};
 
@@ -175,6 +175,7 @@ impl Rights for Rotator {
             // The records, and with the settings the job.
             Statement::items("RewriteRecords", scope, &[GET, PUT], &rewritten),
             Statement::items("CheckRecords", scope, &[CHECK], &[numbers, active]),
+            moves(scope, &rewritten),
             append_audit(scope),
         ];
         statements.extend(self.rewraps(scope));

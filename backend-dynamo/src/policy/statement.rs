@@ -97,6 +97,11 @@ impl Statement {
         self
     }
 
+    pub(super) fn called(mut self, sid: &str) -> Self {
+        sid.clone_into(&mut self.sid);
+        self
+    }
+
     pub(super) fn for_principals(mut self, arns: impl IntoIterator<Item = String>) -> Self {
         self.principal = Some(Principal { aws: arns.into_iter().collect() });
         self
@@ -104,6 +109,10 @@ impl Statement {
 }
 
 impl Statement {
+    pub(super) fn is_of_items(&self) -> bool {
+        self.action.iter().any(|action| action.starts_with("dynamodb:"))
+    }
+
     /// Whether it is about keys without an encryption context.
     pub(super) fn is_of_format_0(&self) -> bool {
         self.condition.0.values().any(|keys| keys.contains_key(CONTEXT_KEYS))
@@ -137,7 +146,7 @@ impl Contexts {
         keys: impl IntoIterator<Item = &'a String>,
     ) -> Option<Statement> {
         let statement = Statement::allow(sid, action, keys.into_iter().cloned());
-        let store = [scope.store.as_str().to_owned()];
+        let store = scope.store_names();
         let is_used = !statement.resource.is_empty()
             && match self {
                 Self::Documents => !scope.applications.is_empty(),
@@ -154,12 +163,11 @@ impl Contexts {
         };
         is_used.then(|| match self {
             Self::Documents => {
-                let applications = scope.applications.iter().map(|name| name.as_str().to_owned());
+                let applications = scope.application_names();
                 of(statement, 3).when("StringEquals", "kms:EncryptionContext:ss:application", applications)
             }
             Self::Tenants => {
-                let tenants = scope.tenants.keys().map(|tenant| tenant.as_str().to_owned());
-                of(statement, 4).when("StringEquals", "kms:EncryptionContext:ss:tenant", tenants)
+                of(statement, 4).when("StringEquals", "kms:EncryptionContext:ss:tenant", scope.tenant_names())
             }
             Self::Nothing => statement.when("Null", CONTEXT_KEYS, ["true".to_owned()]),
         })

@@ -11,6 +11,11 @@ locals {
   digits      = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "b", "c", "d", "e", "f"]
   audit_log   = flatten([for digit in local.digits : [for application in local.all_applications : "~a${digit}~${application}"] if var.audit_log])
 
+  # Of the layers above the store.
+  marks       = [for application in local.all_applications : "~n~${application}"]
+  credentials = [for application in local.all_applications : "~c~${application}"]
+  refusals    = [for digit in local.digits : "~a${digit}~${var.organisation_keys}" if var.audit_log]
+
   # Keys.
   keys     = concat(var.key_arns, var.recovery_key_arns)
   moving   = length(var.target_key_arns) > 0
@@ -18,12 +23,14 @@ locals {
 
   gets = concat(["dynamodb:GetItem"], [for action in ["dynamodb:BatchGetItem"] : action if var.batches])
 
+  appends = concat(["dynamodb:PutItem"], local.gets)
+
   on_items = {
     reader = [
       { sid = "ReadSecrets", actions = concat(local.gets, ["dynamodb:Query"]), partitions = concat(local.current, [for partition in local.histories : partition if var.history]) },
       { sid = "ReadSettings", actions = ["dynamodb:GetItem"], partitions = [for partition in local.settings : partition if var.format_0] },
       { sid = "ReadTenantKeys", actions = ["dynamodb:GetItem"], partitions = local.tenant_keys },
-      { sid = "AppendAuditEntries", actions = ["dynamodb:PutItem"], partitions = local.audit_log },
+      { sid = "AppendAuditEntries", actions = local.appends, partitions = local.audit_log },
     ]
     writer = [
       { sid = "ReadState", actions = local.gets, partitions = concat(local.current, local.histories, local.settings) },
@@ -31,29 +38,82 @@ locals {
       { sid = "WriteSecrets", actions = ["dynamodb:PutItem", "dynamodb:ConditionCheckItem"], partitions = concat(local.current, local.histories) },
       { sid = "DeleteRecords", actions = ["dynamodb:DeleteItem"], partitions = concat([for partition in local.current : partition if var.deletes], [for partition in local.histories : partition if var.pruning]) },
       { sid = "KeepTenantKeys", actions = concat(local.gets, ["dynamodb:PutItem"]), partitions = local.tenant_keys },
-      { sid = "AppendAuditEntries", actions = ["dynamodb:PutItem"], partitions = local.audit_log },
+      { sid = "AppendAuditEntries", actions = local.appends, partitions = local.audit_log },
     ]
     rotator = [
       { sid = "ListRecords", actions = ["dynamodb:Query"], partitions = concat(local.current, local.histories, local.tenant_keys) },
       { sid = "ReadSeveralRecords", actions = ["dynamodb:BatchGetItem"], partitions = [for partition in concat(local.current, local.histories, local.tenant_keys, local.settings) : partition if var.batches] },
       { sid = "RewriteRecords", actions = ["dynamodb:GetItem", "dynamodb:PutItem"], partitions = concat(local.current, local.histories, local.tenant_keys, local.settings) },
       { sid = "CheckRecords", actions = ["dynamodb:ConditionCheckItem"], partitions = concat([for partition in local.histories : partition if var.migration], [for partition in local.tenant_keys : partition if var.tenant_rotation]) },
-      { sid = "AppendAuditEntries", actions = ["dynamodb:PutItem"], partitions = local.audit_log },
+      { sid = "AppendAuditEntries", actions = local.appends, partitions = local.audit_log },
     ]
     auditor = [
       { sid = "ListRecords", actions = ["dynamodb:Query"], partitions = concat(local.current, local.histories, local.audit_log) },
+    ]
+    intake = [
+      { sid = "ReadState", actions = local.gets, partitions = concat(local.current, local.histories, local.settings) },
+      { sid = "ReadHistory", actions = ["dynamodb:Query"], partitions = [for partition in local.histories : partition if var.format_0] },
+      { sid = "PutSecrets", actions = ["dynamodb:PutItem"], partitions = concat(local.current, local.histories) },
+      { sid = "CheckNumbers", actions = ["dynamodb:ConditionCheckItem"], partitions = local.histories },
+      { sid = "DeleteRecords", actions = ["dynamodb:DeleteItem"], partitions = [for partition in local.histories : partition if var.pruning] },
+      { sid = "KeepTenantKeys", actions = concat(local.gets, ["dynamodb:PutItem"]), partitions = local.tenant_keys },
+      { sid = "ReadOrganisationKeys", actions = ["dynamodb:GetItem"], partitions = [var.organisation_keys] },
+      { sid = "AppendRefusals", actions = local.appends, partitions = local.refusals },
+      { sid = "UseMarks", actions = ["dynamodb:GetItem", "dynamodb:PutItem"], partitions = local.marks },
+      { sid = "AppendAuditEntries", actions = local.appends, partitions = local.audit_log },
+    ]
+    responder = [
+      { sid = "ReadSecrets", actions = local.gets, partitions = local.current },
+      { sid = "ReadSettings", actions = ["dynamodb:GetItem"], partitions = [for partition in local.settings : partition if var.format_0] },
+      { sid = "ReadTenantKeys", actions = ["dynamodb:GetItem"], partitions = local.tenant_keys },
+      { sid = "ReadOrganisationKeys", actions = ["dynamodb:GetItem"], partitions = [var.organisation_keys] },
+      { sid = "AppendRefusals", actions = local.appends, partitions = local.refusals },
+      { sid = "UseMarks", actions = ["dynamodb:GetItem", "dynamodb:PutItem"], partitions = local.marks },
+      { sid = "AppendAuditEntries", actions = local.appends, partitions = local.audit_log },
+    ]
+    marker = [
+      { sid = "UseMarks", actions = ["dynamodb:GetItem", "dynamodb:PutItem"], partitions = local.marks },
+    ]
+    sweeper = [
+      { sid = "SweepMarks", actions = ["dynamodb:Query", "dynamodb:DeleteItem"], partitions = local.marks },
+    ]
+    credential_intake = [
+      { sid = "TakeCredentials", actions = concat(local.gets, ["dynamodb:PutItem", "dynamodb:ConditionCheckItem"]), partitions = local.credentials },
+      { sid = "AppendAuditEntries", actions = local.appends, partitions = local.audit_log },
+      { sid = "ReadSecrets", actions = ["dynamodb:GetItem"], partitions = [for partition in local.current : partition if var.opening] },
+      { sid = "ReadTenantKeys", actions = ["dynamodb:GetItem"], partitions = [for partition in local.tenant_keys : partition if var.opening] },
+    ]
+    credential_user = [
+      { sid = "ReadSecrets", actions = ["dynamodb:GetItem"], partitions = local.current },
+      { sid = "ReadTenantKeys", actions = ["dynamodb:GetItem"], partitions = local.tenant_keys },
+      { sid = "UseCredentials", actions = concat(["dynamodb:GetItem"], [for action in ["dynamodb:PutItem"] : action if var.removals]), partitions = local.credentials },
+      { sid = "AppendAuditEntries", actions = local.appends, partitions = local.audit_log },
+    ]
+    credential_keeper = [
+      { sid = "ReadState", actions = local.gets, partitions = concat(local.current, local.histories, local.settings) },
+      { sid = "ReadHistory", actions = ["dynamodb:Query"], partitions = [for partition in local.histories : partition if var.format_0] },
+      { sid = "PutSecrets", actions = ["dynamodb:PutItem"], partitions = local.current },
+      { sid = "CheckNumbers", actions = ["dynamodb:ConditionCheckItem"], partitions = local.histories },
+      { sid = "DeleteRecords", actions = ["dynamodb:DeleteItem"], partitions = [for partition in concat(local.current, local.histories) : partition if var.credential_rotation] },
+      { sid = "KeepTenantKeys", actions = concat(local.gets, ["dynamodb:PutItem"]), partitions = local.tenant_keys },
+      { sid = "ListKeys", actions = ["dynamodb:Query"], partitions = local.current },
+      { sid = "ShredKeys", actions = ["dynamodb:Query", "dynamodb:PutItem"], partitions = [for partition in local.histories : partition if var.credential_rotation] },
+      { sid = "KeepCredentialKeys", actions = concat(["dynamodb:GetItem", "dynamodb:PutItem"], [for action in ["dynamodb:Query", "dynamodb:ConditionCheckItem"] : action if var.credential_rotation]), partitions = local.credentials },
+      { sid = "AppendAuditEntries", actions = local.appends, partitions = local.audit_log },
     ]
   }
 
   from = var.other_region ? "kms:Decrypt" : "kms:ReEncryptFrom"
   to   = var.other_region ? "kms:Encrypt" : "kms:ReEncryptTo"
 
+  opens = [
+    { sid = "UnwrapDocumentKeys", contexts = "documents", actions = ["kms:Decrypt"], keys = local.keys },
+    { sid = "UnwrapTenantKeys", contexts = "tenants", actions = ["kms:Decrypt"], keys = local.keys },
+    { sid = "UnwrapFormat0", contexts = "nothing", actions = ["kms:Decrypt"], keys = var.key_arns },
+  ]
+
   on_keys = {
-    reader = [
-      { sid = "UnwrapDocumentKeys", contexts = "documents", actions = ["kms:Decrypt"], keys = local.keys },
-      { sid = "UnwrapTenantKeys", contexts = "tenants", actions = ["kms:Decrypt"], keys = local.keys },
-      { sid = "UnwrapFormat0", contexts = "nothing", actions = ["kms:Decrypt"], keys = var.key_arns },
-    ]
+    reader = local.opens
     writer = [
       { sid = "MakeDocumentKeys", contexts = "documents", actions = ["kms:GenerateDataKey"], keys = var.key_arns },
       { sid = "WrapForRecovery", contexts = "documents", actions = ["kms:Encrypt"], keys = var.recovery_key_arns },
@@ -74,16 +134,44 @@ locals {
       { sid = "UnwrapFormat0", contexts = "nothing", actions = ["kms:Decrypt"], keys = [for key in var.key_arns : key if var.migration] },
     ]
     auditor = []
+    intake = [
+      { sid = "MakeDocumentKeys", contexts = "documents", actions = ["kms:GenerateDataKey"], keys = var.key_arns },
+      { sid = "WrapForRecovery", contexts = "documents", actions = ["kms:Encrypt"], keys = var.recovery_key_arns },
+      { sid = "MakeTenantKeys", contexts = "tenants", actions = ["kms:GenerateDataKey"], keys = var.key_arns },
+      { sid = "UnwrapTenantKeys", contexts = "tenants", actions = ["kms:Decrypt"], keys = local.keys },
+      { sid = "MakeFormat0Keys", contexts = "nothing", actions = ["kms:GenerateDataKey"], keys = var.key_arns },
+      { sid = "UnwrapDocumentKeys", contexts = "documents", actions = ["kms:Decrypt"], keys = [for key in local.keys : key if var.expected_versions] },
+      { sid = "OpenOrganisationKeys", contexts = "organisations", actions = ["kms:Decrypt"], keys = local.keys },
+    ]
+    responder = concat(local.opens, [
+      { sid = "OpenOrganisationKeys", contexts = "organisations", actions = ["kms:Decrypt"], keys = local.keys },
+    ])
+    marker            = []
+    sweeper           = []
+    credential_intake = [for right in local.opens : right if var.opening]
+    credential_user   = local.opens
+    credential_keeper = [
+      { sid = "MakeDocumentKeys", contexts = "documents", actions = ["kms:GenerateDataKey"], keys = var.key_arns },
+      { sid = "WrapForRecovery", contexts = "documents", actions = ["kms:Encrypt"], keys = var.recovery_key_arns },
+      { sid = "MakeTenantKeys", contexts = "tenants", actions = ["kms:GenerateDataKey"], keys = var.key_arns },
+      { sid = "UnwrapTenantKeys", contexts = "tenants", actions = ["kms:Decrypt"], keys = local.keys },
+      { sid = "MakeFormat0Keys", contexts = "nothing", actions = ["kms:GenerateDataKey"], keys = var.key_arns },
+      { sid = "UnwrapDocumentKeys", contexts = "documents", actions = ["kms:Decrypt"], keys = local.keys },
+    ]
   }
+
+  # Who verifies, marks and sweeps has nothing to do with keys.
+  keyless = contains(["marker", "sweeper"], var.role) || (var.role == "credential_intake" && !var.opening)
 
   looked_up = concat(local.keys, [for key in var.target_key_arns : key if var.role == "rotator"])
 
   is_used = {
-    documents = length(var.applications) > 0
-    versions  = length(var.applications) > 0
-    trials    = length(var.applications) > 0
-    tenants   = length(var.tenants) > 0
-    nothing   = var.format_0
+    documents     = length(var.applications) > 0
+    organisations = true
+    versions      = length(var.applications) > 0
+    trials        = length(var.applications) > 0
+    tenants       = length(var.tenants) > 0
+    nothing       = var.format_0
   }
 
   contexts = {
@@ -92,6 +180,13 @@ locals {
         "kms:EncryptionContext:ss:store"       = [var.store]
         "kms:EncryptionContext:ss:purpose"     = ["3"]
         "kms:EncryptionContext:ss:application" = var.applications
+      }
+    }
+    organisations = {
+      StringEquals = {
+        "kms:EncryptionContext:ss:store"       = [var.store]
+        "kms:EncryptionContext:ss:purpose"     = ["3"]
+        "kms:EncryptionContext:ss:application" = [var.organisation_keys]
       }
     }
     versions = {
@@ -150,7 +245,7 @@ locals {
     Effect   = "Allow"
     Action   = ["kms:DescribeKey"]
     Resource = keys
-  } if var.key_lookup && length(keys) > 0]
+  } if var.key_lookup && length(keys) > 0 && !local.keyless]
 
   check = [for table in [var.table_arn] : {
     Sid      = "CheckTable"

@@ -8,8 +8,13 @@ output "policy" {
   }
 
   precondition {
-    condition     = var.role == "auditor" || length(var.key_arns) > 0
+    condition     = var.role == "auditor" || local.keyless || length(var.key_arns) > 0
     error_message = "The scope has no master key: name one in key_arns."
+  }
+
+  precondition {
+    condition     = !contains(["intake", "responder"], var.role) || (var.organisation_keys != "" && !contains(local.all_applications, var.organisation_keys))
+    error_message = "An intake and a responder need organisation_keys: an application that is none of the others."
   }
 
   precondition {

@@ -1,10 +1,10 @@
 variable "role" {
-  description = "Who the policy is for: reader, writer, rotator or auditor."
+  description = "Who the policy is for: reader, writer, rotator or auditor; intake, responder, marker or sweeper; credential_intake, credential_user or credential_keeper."
   type        = string
 
   validation {
-    condition     = contains(["reader", "writer", "rotator", "auditor"], var.role)
-    error_message = "The role is reader, writer, rotator or auditor."
+    condition     = contains(["reader", "writer", "rotator", "auditor", "intake", "responder", "marker", "sweeper", "credential_intake", "credential_user", "credential_keeper"], var.role)
+    error_message = "The role is none that there is."
   }
 }
 
@@ -72,6 +72,17 @@ variable "tenants" {
   }
 }
 
+variable "organisation_keys" {
+  description = "The application that holds the keys of organisations, for an intake and a responder: under key_arns, and none of applications and tenants."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = length(regexall("[*?$]|[^ -~\u00a0-\u00ff]", var.organisation_keys)) == 0
+    error_message = "The application has a character that means something in policies, or that they cannot hold."
+  }
+}
+
 variable "format_0" {
   description = "The applications still have secrets in format 0, whose document keys have no encryption context."
   type        = bool
@@ -115,7 +126,7 @@ variable "deletes" {
 }
 
 variable "pruning" {
-  description = "A writer deletes earlier versions: the store keeps a limited number of them."
+  description = "A writer or intake deletes earlier versions: the store keeps a limited number of them."
   type        = bool
   default     = false
 }
@@ -151,6 +162,30 @@ variable "tenant_rotation" {
 
 variable "migration" {
   description = "A rotator migrates format 0 to format 1, for which it reads the values."
+  type        = bool
+  default     = false
+}
+
+variable "expected_versions" {
+  description = "An intake takes what is sealed for an expected version, for which it reads the current one."
+  type        = bool
+  default     = false
+}
+
+variable "opening" {
+  description = "A credential_intake opens what it takes, as there are no verify keys."
+  type        = bool
+  default     = false
+}
+
+variable "removals" {
+  description = "A credential_user removes credentials."
+  type        = bool
+  default     = false
+}
+
+variable "credential_rotation" {
+  description = "A credential_keeper replaces users' keys, and deletes older ones with their history."
   type        = bool
   default     = false
 }

@@ -4,11 +4,12 @@ use secret_store_core::{
     Consistency, EncryptionContext, Error, ErrorKind, GetOptions, KeyProvider, ListOptions, ListQuery, Persistence,
     Precondition, Result, SecretId, SecretStore, SecretStoreExt, SecretVersion, StoreId, Write,
 };
+use secret_store_dynamo::policy::{Intake, Role};
 use secret_store_dynamo_emulator::Verdict;
 
 use crate::mutants::everything;
 use crate::roles::{Kind, grants_after_migration};
-use crate::site::{OTHER, PAY, SHOP, STORE, Site, TABLE, master_key, name, record, value};
+use crate::site::{OTHER, PAY, SEALING, SHOP, STORE, Site, TABLE, USERS, master_key, name, record, value};
 
 async fn site(kind: Kind) -> Site {
     let site = Site::new(&kind.arn()).await;
@@ -40,7 +41,8 @@ async fn other_records_are_out_of_reach(kind: Kind) {
     assert_denied(&site, store.put(&secret, value("mine")).await, "put");
     assert_denied(&site, store.delete(&secret).await, "delete");
     assert_denied(&site, store.get_many(&[site.fresh(SHOP), secret]).await, "one of several");
-    for partition in [format!("~s~{OTHER}"), format!("~a0~{OTHER}"), "~k~other".to_owned(), format!("~h~{OTHER}")] {
+    let of_other = ["~s~", "~a0~", "~h~", "~n~", "~c~", "~b~"].map(|prefix| format!("{prefix}{OTHER}"));
+    for partition in of_other.into_iter().chain(["~k~other".to_owned(), "~b".to_owned()]) {
         let key = site.fresh_key(&partition);
         assert_denied(&site, site.records().load(&key, Consistency::Strong).await, &partition);
         assert_denied(&site, site.records().list(&ListQuery::new(&*partition)).await, &partition);
@@ -167,6 +169,128 @@ async fn an_auditor_opens_nothing() {
     assert_eq!(page.items.len(), 1);
     assert_denied(&site, store.get_all_with(&name(SHOP), GetOptions::default()).await, "get all");
     assert_denied(&site, store.get(&secret).await, "get");
+}
+
+/// What a role may do with the partitions of its own application, and with its keys: nothing but this.
+struct Reach {
+    kind: Kind,
+    read: &'static [&'static str],
+    listed: &'static [&'static str],
+    put: &'static [&'static str],
+    deleted: &'static [&'static str],
+    /// Of its own application: whether it opens document keys, and those of the tenant.
+    opens: (bool, bool),
+}
+
+const REACHES: [Reach; 8] = [
+    Reach {
+        kind: Kind::Intake,
+        read: &["", "~h~", "~s~", "~n~", "~k~", "~a0~"],
+        listed: &[],
+        put: &["", "~h~", "~n~", "~k~", "~a0~"],
+        deleted: &["~h~"],
+        opens: (true, true),
+    },
+    Reach {
+        kind: Kind::Responder,
+        read: &["", "~n~", "~k~", "~a0~"],
+        listed: &[],
+        put: &["~n~", "~a0~"],
+        deleted: &[],
+        opens: (true, true),
+    },
+    Reach { kind: Kind::Marker, read: &["~n~"], listed: &[], put: &["~n~"], deleted: &[], opens: (false, false) },
+    Reach { kind: Kind::Sweeper, read: &[], listed: &["~n~"], put: &[], deleted: &["~n~"], opens: (false, false) },
+    Reach {
+        kind: Kind::CredentialIntake,
+        read: &["~c~", "~a0~"],
+        listed: &[],
+        put: &["~c~", "~a0~"],
+        deleted: &[],
+        opens: (false, false),
+    },
+    Reach {
+        kind: Kind::OpeningIntake,
+        read: &["", "~c~", "~k~", "~a0~"],
+        listed: &[],
+        put: &["~c~", "~a0~"],
+        deleted: &[],
+        opens: (true, true),
+    },
+    Reach {
+        kind: Kind::CredentialUser,
+        read: &["", "~c~", "~k~", "~a0~"],
+        listed: &[],
+        put: &["~c~", "~a0~"],
+        deleted: &[],
+        opens: (true, true),
+    },
+    Reach {
+        kind: Kind::CredentialKeeper,
+        read: &["", "~h~", "~s~", "~c~", "~k~", "~a0~"],
+        listed: &["", "~h~", "~c~"],
+        put: &["", "~h~", "~c~", "~k~", "~a0~"],
+        deleted: &["", "~h~"],
+        opens: (true, true),
+    },
+];
+
+/// An action is allowed if the partition is among these, and otherwise denied.
+fn assert_reach<T>(site: &Site, outcome: Result<T>, is_within: bool, what: &str) {
+    let denied = site.decisions().iter().any(|decision| !decision.is_allowed());
+    let kind = outcome.map(drop).map_err(|error| error.kind());
+    assert_eq!(denied, !is_within, "{what}: {kind:?}");
+    assert_eq!(matches!(kind, Err(ErrorKind::PermissionDenied)), denied, "{what}: {kind:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_reach_these_partitions_of_their_application_and_no_others() {
+    for Reach { kind, read, listed, put, deleted, opens } in REACHES {
+        let site = site(kind).await;
+        for prefix in ["", "~h~", "~s~", "~a0~", "~k~", "~n~", "~c~"] {
+            let partition = if prefix == "~k~" { "~k~acme".to_owned() } else { format!("{prefix}{USERS}") };
+            let (records, within) = (site.records(), |all: &[&str]| all.contains(&prefix));
+            let key = || site.fresh_key(&partition);
+            let what = |action: &str| format!("{kind:?} {action} {partition}");
+            assert_reach(&site, records.load(&key(), Consistency::Strong).await, within(read), &what("reads"));
+            assert_reach(&site, records.list(&ListQuery::new(&*partition)).await, within(listed), &what("lists"));
+            let write = Write::put(key(), record("new"), Precondition::Absent);
+            assert_reach(&site, records.commit(vec![write]).await, within(put), &what("puts"));
+            let delete = Write::delete(key(), Precondition::Any);
+            assert_reach(&site, records.commit(vec![delete]).await, within(deleted), &what("deletes"));
+        }
+        let provider = site.provider().await;
+        let main = master_key(&site.keys.main);
+        let of_tenant = EncryptionContext::tenant_key(
+            &StoreId::new(STORE).expect("valid"),
+            &crate::site::tenant(),
+            secret_store_core::TenantKeyVersion::FIRST,
+        );
+        for (context, opens) in [(context_of(STORE, &site.fresh(SHOP)), opens.0), (of_tenant, opens.1)] {
+            let generated = site.admin_provider().await.generate_key(&main, &context).await.expect("a key");
+            let opened = provider.unwrap_key(&generated.wrapped, &context).await;
+            assert_reach(&site, opened, opens, &format!("{kind:?} opens {context:?}"));
+        }
+    }
+}
+
+/// Without the option for versions that are expected, what is taken cannot be read back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_intake_cannot_read_what_it_stored() {
+    let site = site(Kind::Intake).await;
+    let intake = Intake::new(crate::roles::migrated(&site.keys), name(SEALING));
+    let mut grants = grants_after_migration(Kind::Intake, &site.keys);
+    grants.identity = crate::grants::canonical(&intake.policy().expect("a policy"));
+    site.grant(&grants);
+    let secret = site.fresh(SHOP);
+    site.store().await.put(&secret, value("sealed")).await.expect("it may put");
+    assert_denied(&site, site.store().await.get(&secret).await, "get");
+    // The keys of organisations it reads, and cannot replace.
+    let keys = SecretId::parse(SEALING, "acme").expect("valid");
+    site.admin().await.put(&keys, value("keys")).await.expect("a put");
+    site.store().await.get(&keys).await.expect("it may open these");
+    drop(site.decisions());
+    assert_denied(&site, site.store().await.put(&keys, value("others")).await, "put");
 }
 
 /// After the migration, whatever else allows it.

@@ -12,8 +12,11 @@ use secret_store_dynamo_emulator::Decision;
 use crate::roles::Kind;
 use crate::site::Site;
 
+mod audit;
 mod auditor;
+mod credentials;
 mod documented;
+mod messages;
 mod reader;
 mod rotator;
 mod writer;
@@ -59,6 +62,14 @@ pub(crate) fn of(kind: Kind) -> Vec<Flow> {
         Kind::MasterRotator => rotator::master_flows(),
         Kind::FarRotator => rotator::far_flows(),
         Kind::Auditor => auditor::flows(),
+        Kind::Intake => messages::intake_flows(),
+        Kind::Responder => messages::responder_flows(),
+        Kind::Marker => messages::marker_flows(),
+        Kind::Sweeper => messages::sweeper_flows(),
+        Kind::CredentialIntake => credentials::intake_flows(),
+        Kind::OpeningIntake => credentials::opening_intake_flows(),
+        Kind::CredentialUser => credentials::user_flows(),
+        Kind::CredentialKeeper => credentials::keeper_flows(),
     }
 }
 

@@ -83,6 +83,9 @@ fn of_table(asked: &Asked, all: &mut Vec<Mutant>) {
         ("the settings of another application", format!("~s~{OTHER}")),
         ("the audit log of another application", format!("~a0~{OTHER}")),
         ("the keys of another tenant", "~k~other".to_owned()),
+        ("the marks of another application", format!("~n~{OTHER}")),
+        ("the credentials of another application", format!("~c~{OTHER}")),
+        ("the mark of blind names", "~b".to_owned()),
         ("a partition that begins alike", format!("{}2", partitions[0])),
         ("a partition that is a pattern", "*".to_owned()),
     ] {

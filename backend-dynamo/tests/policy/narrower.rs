@@ -175,3 +175,43 @@ async fn rotator_to_another_region() {
 async fn auditor() {
     every_part_is_needed(Kind::Auditor).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn intake_of_sealed_secrets() {
+    every_part_is_needed(Kind::Intake).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn responder() {
+    every_part_is_needed(Kind::Responder).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn marker() {
+    every_part_is_needed(Kind::Marker).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sweeper() {
+    every_part_is_needed(Kind::Sweeper).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn intake_of_credentials() {
+    every_part_is_needed(Kind::CredentialIntake).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn intake_that_opens_credentials() {
+    every_part_is_needed(Kind::OpeningIntake).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn user_of_credentials() {
+    every_part_is_needed(Kind::CredentialUser).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeper_of_credential_keys() {
+    every_part_is_needed(Kind::CredentialKeeper).await;
+}

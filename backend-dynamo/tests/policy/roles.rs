@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use secret_store_core::{StoreId, TenantId};
-use secret_store_dynamo::policy::{Auditor, KeyPolicy, Policy, Reader, Role, Rotator, Scope, Writer};
+use secret_store_dynamo::policy::{
+    Auditor, CredentialIntake, CredentialKeeper, CredentialUser, Intake, KeyPolicy, Marker, Policy, Reader, Responder,
+    Role, Rotator, Scope, Sweeper, Writer,
+};
 use secret_store_dynamo_emulator::ACCOUNT;
 use serde_json::Value;
 
 use crate::grants::{Grants, canonical};
-use crate::site::{Keys, PAY, SHOP, STORE, TABLE, TENANT, USERS, name};
+use crate::site::{Keys, PAY, SEALING, SHOP, STORE, TABLE, TENANT, USERS, name};
 
 /// Who administers the keys.
 pub(crate) const ADMINISTRATOR: &str = "arn:aws:iam::111122223333:role/KeyAdministrator";
@@ -25,11 +28,35 @@ pub(crate) enum Kind {
     /// Of master keys, to another region.
     FarRotator,
     Auditor,
+    Intake,
+    Responder,
+    Marker,
+    Sweeper,
+    /// By verify keys alone.
+    CredentialIntake,
+    /// Which opens what it takes.
+    OpeningIntake,
+    CredentialUser,
+    CredentialKeeper,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Reader, Self::Writer, Self::Rotator, Self::MasterRotator, Self::FarRotator, Self::Auditor];
+    pub(crate) const ALL: [Self; 14] = [
+        Self::Reader,
+        Self::Writer,
+        Self::Rotator,
+        Self::MasterRotator,
+        Self::FarRotator,
+        Self::Auditor,
+        Self::Intake,
+        Self::Responder,
+        Self::Marker,
+        Self::Sweeper,
+        Self::CredentialIntake,
+        Self::OpeningIntake,
+        Self::CredentialUser,
+        Self::CredentialKeeper,
+    ];
 
     pub(crate) fn arn(self) -> String {
         format!("arn:aws:iam::{ACCOUNT}:role/secret-store/{self:?}")
@@ -101,6 +128,46 @@ struct Roles {
     master_rotator: Rotator,
     far_rotator: Rotator,
     auditor: Auditor,
+    servers: Servers,
+}
+
+/// Of messages and credentials. Nothing of theirs is in format 0.
+struct Servers {
+    intake: Intake,
+    responder: Responder,
+    marker: Marker,
+    sweeper: Sweeper,
+    credential_intake: CredentialIntake,
+    opening_intake: CredentialIntake,
+    credential_user: CredentialUser,
+    credential_keeper: CredentialKeeper,
+}
+
+impl Servers {
+    fn new(scope: &Scope) -> Self {
+        let scope = || scope.clone();
+        Self {
+            intake: Intake::new(scope(), name(SEALING)).with_expected_versions().with_pruning(),
+            responder: Responder::new(scope(), name(SEALING)),
+            marker: Marker::new(scope()),
+            sweeper: Sweeper::new(scope()),
+            credential_intake: CredentialIntake::new(scope()),
+            opening_intake: CredentialIntake::new(scope()).with_opening(),
+            credential_user: CredentialUser::new(scope()).with_removals(),
+            credential_keeper: CredentialKeeper::new(scope()).with_rotation(),
+        }
+    }
+
+    /// Those that have to do with a key.
+    fn in_key_policy(&self, policy: KeyPolicy) -> KeyPolicy {
+        let arn = |kind: Kind| [kind.arn()];
+        policy
+            .with_role(arn(Kind::Intake), &self.intake)
+            .with_role(arn(Kind::Responder), &self.responder)
+            .with_role(arn(Kind::OpeningIntake), &self.opening_intake)
+            .with_role(arn(Kind::CredentialUser), &self.credential_user)
+            .with_role(arn(Kind::CredentialKeeper), &self.credential_keeper)
+    }
 }
 
 impl Roles {
@@ -113,6 +180,7 @@ impl Roles {
             master_rotator: Rotator::new(self::scope(keys)).with_target_key(&keys.target),
             far_rotator: far_rotator(keys),
             auditor: Auditor::new(scope),
+            servers: Servers::new(&migrated(keys)),
         }
     }
 
@@ -124,12 +192,20 @@ impl Roles {
             Kind::MasterRotator => self.master_rotator.policy(),
             Kind::FarRotator => self.far_rotator.policy(),
             Kind::Auditor => self.auditor.policy(),
+            Kind::Intake => self.servers.intake.policy(),
+            Kind::Responder => self.servers.responder.policy(),
+            Kind::Marker => self.servers.marker.policy(),
+            Kind::Sweeper => self.servers.sweeper.policy(),
+            Kind::CredentialIntake => self.servers.credential_intake.policy(),
+            Kind::OpeningIntake => self.servers.opening_intake.policy(),
+            Kind::CredentialUser => self.servers.credential_user.policy(),
+            Kind::CredentialKeeper => self.servers.credential_keeper.policy(),
         };
         policy.expect("a policy")
     }
 
     fn key_policies(&self, keys: &Keys, ending: impl Fn(KeyPolicy) -> KeyPolicy) -> BTreeMap<String, Value> {
-        let Self { reader, writer, rotator, master_rotator, far_rotator, auditor } = self;
+        let Self { reader, writer, rotator, master_rotator, far_rotator, auditor, servers } = self;
         let arn = |kind: Kind| [kind.arn()];
         // Whoever administers it is named: otherwise the IAM policies of the account decide, also for a role.
         let of = |key: &String| KeyPolicy::new(key).with_administrator(ADMINISTRATOR);
@@ -137,7 +213,7 @@ impl Roles {
         let main = main.with_role(arn(Kind::Rotator), rotator).with_role(arn(Kind::MasterRotator), master_rotator);
         let main = main.with_role(arn(Kind::FarRotator), far_rotator);
         // It has no right but to look the key up.
-        let main = main.with_role(arn(Kind::Auditor), auditor);
+        let main = servers.in_key_policy(main.with_role(arn(Kind::Auditor), auditor));
         let recovery = of(&keys.recovery).with_role(arn(Kind::Reader), reader).with_role(arn(Kind::Writer), writer);
         let target = of(&keys.target).with_role(arn(Kind::Rotator), rotator);
         let target = target.with_role(arn(Kind::MasterRotator), master_rotator);

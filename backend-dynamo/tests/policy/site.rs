@@ -30,6 +30,8 @@ pub(crate) const USERS: &str = "Users";
 pub(crate) const TENANT: &str = "acme";
 /// Of both tiers.
 pub(crate) const APPLICATIONS: [&str; 3] = [SHOP, PAY, USERS];
+/// Which holds the keys of organisations.
+pub(crate) const SEALING: &str = "Sealing";
 /// Whose rights nobody here has.
 pub(crate) const OTHER: &str = "Other";
 pub(crate) const ALIAS: &str = "alias/main";
@@ -227,7 +229,7 @@ impl Site {
         }
     }
 
-    async fn clear_partition(&self, partition: &str) {
+    pub(crate) async fn clear_partition(&self, partition: &str) {
         let records = self.admin_records();
         loop {
             let listed = records.list(&ListQuery::new(partition)).await.expect("a list").items;
@@ -261,7 +263,21 @@ impl Site {
 
     /// While no answer to a `PutItem` arrives.
     pub(crate) async fn losing_answers<T>(&self, work: impl Future<Output = T>) -> T {
-        self.proxy.fail_operation("PutItem", Fault::ResetAfter);
+        self.losing_answers_to("PutItem", work).await
+    }
+
+    /// While no answer to an operation arrives.
+    pub(crate) async fn losing_answers_to<T>(&self, operation: &str, work: impl Future<Output = T>) -> T {
+        self.proxy.fail_operation(operation, Fault::ResetAfter);
+        let outcome = work.await;
+        self.proxy.heal();
+        self.describe_backups();
+        outcome
+    }
+
+    /// While something beyond the caller's policies denies `BatchGetItem`.
+    pub(crate) async fn without_batches<T>(&self, work: impl Future<Output = T>) -> T {
+        self.proxy.fail_operation("BatchGetItem", Fault::Denied);
         let outcome = work.await;
         self.proxy.heal();
         self.describe_backups();

@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 
 use hcl::Value;
 use secret_store_core::{ApplicationName, Result, StoreId, TenantId};
-use secret_store_dynamo::policy::{Auditor, KeyPolicy, Policy, Reader, Role, Rotator, Scope, Writer};
+use secret_store_dynamo::policy::{
+    Auditor, CredentialIntake, CredentialKeeper, CredentialUser, Intake, KeyPolicy, Marker, Policy, Reader, Responder,
+    Role, Rotator, Scope, Sweeper, Writer,
+};
 use serde_json::json;
 
 use crate::grants::{canonical, canonical_json};
@@ -20,7 +23,21 @@ const KEYS: [&str; 2] =
     ["arn:aws:kms:eu-central-1:111122223333:key/main", "arn:aws:kms:eu-central-1:111122223333:key/mrk-2"];
 const RECOVERY: &str = "arn:aws:kms:us-east-1:111122223333:key/recovery";
 const TARGET: &str = "arn:aws:kms:eu-central-1:111122223333:key/target";
-const ROLES: [&str; 4] = ["reader", "writer", "rotator", "auditor"];
+const ROLES: [&str; 11] = [
+    "reader",
+    "writer",
+    "rotator",
+    "auditor",
+    "intake",
+    "responder",
+    "marker",
+    "sweeper",
+    "credential_intake",
+    "credential_user",
+    "credential_keeper",
+];
+/// Those that need no master key.
+const KEYLESS: [&str; 4] = ["auditor", "marker", "sweeper", "credential_intake"];
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("terraform").join(name)
@@ -37,6 +54,7 @@ struct Choice {
     targets: Vec<String>,
     applications: Vec<String>,
     tenants: Vec<(String, Vec<String>)>,
+    organisation_keys: String,
     /// Options of the scope and of the role, by the names of the module's variables.
     options: Vec<&'static str>,
 }
@@ -53,6 +71,7 @@ impl Choice {
             targets: Vec::new(),
             applications: texts(&["Pay", "A&B <é>"]),
             tenants: Vec::new(),
+            organisation_keys: "Sealing".to_owned(),
             options: Vec::new(),
         }
     }
@@ -74,6 +93,7 @@ impl Choice {
             ("target_key_arns", list(&self.targets)),
             ("applications", list(&self.applications)),
             ("tenants", Value::Object(tenants.collect())),
+            ("organisation_keys", Value::from(self.organisation_keys.clone())),
         ];
         all.extend(self.options.iter().map(|option| (*option, Value::from(true))));
         all
@@ -121,24 +141,66 @@ impl Choice {
         if self.has("migration") { rotator.with_migration() } else { rotator }
     }
 
+    fn organisation_keys(&self) -> ApplicationName {
+        ApplicationName::new(self.organisation_keys.as_str()).expect("valid")
+    }
+
+    fn intake(&self) -> Intake {
+        let intake = Intake::new(self.scope(), self.organisation_keys());
+        let intake = if self.has("expected_versions") { intake.with_expected_versions() } else { intake };
+        if self.has("pruning") { intake.with_pruning() } else { intake }
+    }
+
+    fn credential_intake(&self) -> CredentialIntake {
+        let intake = CredentialIntake::new(self.scope());
+        if self.has("opening") { intake.with_opening() } else { intake }
+    }
+
+    fn credential_user(&self) -> CredentialUser {
+        let user = CredentialUser::new(self.scope());
+        if self.has("removals") { user.with_removals() } else { user }
+    }
+
+    fn credential_keeper(&self) -> CredentialKeeper {
+        let keeper = CredentialKeeper::new(self.scope());
+        if self.has("credential_rotation") { keeper.with_rotation() } else { keeper }
+    }
+
     /// What the generator makes of it.
     fn generated(&self) -> Result<Policy> {
         match self.role {
             "reader" => self.reader().policy(),
             "writer" => self.writer().policy(),
             "rotator" => self.rotator().policy(),
-            _ => Auditor::new(self.scope()).policy(),
+            "auditor" => Auditor::new(self.scope()).policy(),
+            "intake" => self.intake().policy(),
+            "responder" => Responder::new(self.scope(), self.organisation_keys()).policy(),
+            "marker" => Marker::new(self.scope()).policy(),
+            "sweeper" => Sweeper::new(self.scope()).policy(),
+            "credential_intake" => self.credential_intake().policy(),
+            "credential_user" => self.credential_user().policy(),
+            "credential_keeper" => self.credential_keeper().policy(),
+            other => panic!("{other} is no role"),
         }
     }
 
     /// In the policy of a key.
     fn in_key_policy(&self, policy: KeyPolicy, arns: &[&str]) -> KeyPolicy {
+        let arns = arns.iter().copied();
         match self.role {
-            "reader" => policy.with_role(arns.iter().copied(), &self.reader()),
-            "writer" => policy.with_role(arns.iter().copied(), &self.writer()),
-            "rotator" => policy.with_role(arns.iter().copied(), &self.rotator()),
-            _ => policy.with_role(arns.iter().copied(), &Auditor::new(self.scope())),
+            "reader" => policy.with_role(arns, &self.reader()),
+            "writer" => policy.with_role(arns, &self.writer()),
+            "rotator" => policy.with_role(arns, &self.rotator()),
+            "auditor" => policy.with_role(arns, &Auditor::new(self.scope())),
+            "intake" => policy.with_role(arns, &self.intake()),
+            "credential_user" => policy.with_role(arns, &self.credential_user()),
+            other => panic!("{other} is not in a key policy here"),
         }
+    }
+
+    /// The role's name in a key policy.
+    fn role_name(&self) -> String {
+        self.role.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect()
     }
 }
 
@@ -232,10 +294,16 @@ fn what_the_generator_refuses_the_module_refuses() {
         }
         assert_refused(&|choice| choice.applications.clear());
         assert_refused(&|choice| choice.applications.extend((0..300).map(|number| format!("Application-{number}"))));
-        if role != "auditor" {
+        if !KEYLESS.contains(&role) {
             assert_refused(&|choice| choice.keys.clear());
         }
+        if ["intake", "responder"].contains(&role) {
+            assert_refused(&|choice| choice.organisation_keys = "Pay".to_owned());
+            assert_refused(&|choice| choice.organisation_keys = "a*".to_owned());
+        }
     }
+    let opening = Choice { keys: Vec::new(), options: vec!["opening"], ..Choice::new("credential_intake") };
+    assert!(!assert_same(&module, &opening));
     assert!(count > 100);
     let without_format_0 = Choice { options: vec!["migration"], ..Choice::new("rotator") };
     assert!(!assert_same(&module, &without_format_0));
@@ -254,7 +322,7 @@ fn assert_same_key_policy(key: &str, administrators: &[&str], roles: &[(&Choice,
     for (choice, arns) in roles {
         generator = choice.in_key_policy(generator, arns);
         let policy = role_module.policy(&choice.variables()).expect("a policy").to_string();
-        let name = format!("{}{}", choice.role[..1].to_uppercase(), &choice.role[1..]);
+        let name = choice.role_name();
         given.push(json!({ "name": name, "arns": arns, "policy": policy }));
     }
     generator = administrators.iter().fold(generator, |policy, arn| policy.with_administrator(*arn));
@@ -286,11 +354,13 @@ fn every_key_has_the_policy_that_the_generator_makes() {
     let migrated = |role| Choice { options: vec!["key_lookup"], ..all(role) };
     let administrators = ["arn:aws:iam::111122223333:role/Admin"];
     let (reader, writer, rotator) = (all("reader"), all("writer"), all("rotator"));
+    let (intake, user) = (all("intake"), all("credential_user"));
     let one = &READERS[..1];
     for key in KEYS {
         for administrators in [&[][..], &administrators] {
             assert!(assert_same_key_policy(key, administrators, &[], true));
             let roles: [(&Choice, &[&str]); 4] = [(&reader, &READERS), (&writer, one), (&reader, one), (&rotator, one)];
+            assert!(assert_same_key_policy(key, administrators, &[(&intake, one), (&user, &READERS)], false));
             assert!(assert_same_key_policy(key, administrators, &roles, false));
             let (reader, writer) = (migrated("reader"), migrated("writer"));
             assert!(assert_same_key_policy(key, administrators, &[(&reader, one), (&writer, &READERS)], true));
@@ -315,6 +385,7 @@ fn the_modules_are_in_canonical_format() {
         for file in std::fs::read_dir(folder(module)).expect("a folder") {
             let path = file.expect("a file").path();
             let text = std::fs::read_to_string(&path).expect("a text");
+
             assert_eq!(format::formatted(&text), text, "{}", path.display());
             count += 1;
         }

@@ -1,6 +1,6 @@
 //! Requests that the design gives a role, sent here by themselves: the layers that will send them do not exist yet.
 
-use secret_store_core::{Consistency, ListQuery, Persistence, Precondition, Result, Write};
+use secret_store_core::{Consistency, Persistence, Precondition, Result, Write};
 
 use crate::site::{APPLICATIONS, Site, TENANT, USERS, record};
 
@@ -16,18 +16,9 @@ fn tenant_keys() -> String {
     format!("~k~{TENANT}")
 }
 
-/// All partitions of audit entries.
-fn audit_logs() -> impl Iterator<Item = String> {
-    "0123456789abcdef".chars().flat_map(|digit| APPLICATIONS.map(|application| format!("~a{digit}~{application}")))
-}
-
 async fn load_several(site: &Site, partitions: &[&str]) -> Result<()> {
     let keys: Vec<_> = partitions.iter().map(|partition| site.fresh_key(partition)).collect();
     site.records().load_many(&keys, Consistency::Strong).await.map(drop)
-}
-
-async fn list(site: &Site, partition: &str) -> Result<()> {
-    site.records().list(&ListQuery::new(partition)).await.map(drop)
 }
 
 /// A record that is new.
@@ -43,19 +34,6 @@ async fn rewrite(site: &Site, partition: &str) -> Result<()> {
     let found = site.records().load(&key, Consistency::Strong).await?.expect("there");
     let put = Write::put(key, record("rewritten"), Precondition::Revision(found.revision));
     site.records().commit(vec![put]).await.map(drop)
-}
-
-pub(super) async fn append_audit_entry(site: &Site) -> Result<()> {
-    // Entries are written one by one; here those of all writers at once, because there are so many partitions.
-    let entries = audit_logs().map(|partition| create(site, &partition)).collect();
-    site.records().commit(entries).await.map(drop)
-}
-
-pub(super) async fn read_audit_log(site: &Site) -> Result<()> {
-    for partition in audit_logs() {
-        list(site, &partition).await?;
-    }
-    Ok(())
 }
 
 pub(super) async fn read_several(site: &Site) -> Result<()> {

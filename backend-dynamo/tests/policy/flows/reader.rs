@@ -6,7 +6,7 @@ use secret_store_core::{
 use secret_store_dynamo::{KmsKeyProvider, check_table};
 use secret_store_dynamo_emulator::KeyState;
 
-use super::{Flow, documented, flows};
+use super::{Flow, audit, flows};
 use crate::site::{ALIAS, APPLICATIONS, PAY, SHOP, Site, TABLE, USERS, legacy, master_key, name, value};
 
 pub(super) fn flows() -> Vec<Flow> {
@@ -24,7 +24,8 @@ pub(super) fn flows() -> Vec<Flow> {
         "check the table" => check,
         "read settings" => read_settings,
         "get a secret of a tenant whose first master key is lost" => get_under_recovered_tenant,
-        "append an audit entry ¹" => documented::append_audit_entry,
+        "append audit entries" => audit::append,
+        "append audit entries whose answers are lost" => audit::append_without_answer,
     ]
 }
 

@@ -5,7 +5,7 @@ use secret_store_core::{EncryptionContext, KeyProvider, ProtectOptions, Result, 
 use secret_store_dynamo::KmsKeyProvider;
 use secret_store_dynamo_emulator::KeyState;
 
-use super::{Flow, documented, flows, reader};
+use super::{Flow, audit, documented, flows, reader};
 use crate::site::{ALIAS, Site, USERS, master_key, name, tenant, value};
 
 pub(super) fn flows() -> Vec<Flow> {
@@ -22,7 +22,8 @@ pub(super) fn flows() -> Vec<Flow> {
         "read several records in one request ¹" => documented::read_several,
         "open a document key of format 0 ¹" => open_format_0,
         "check the last number in a migration ¹" => documented::check_number,
-        "append an audit entry ¹" => documented::append_audit_entry,
+        "append audit entries" => audit::append,
+        "append audit entries whose answers are lost" => audit::append_without_answer,
     ]
 }
 

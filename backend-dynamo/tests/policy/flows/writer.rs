@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU64;
 
-use super::{Flow, documented, flows, reader};
+use super::{Flow, audit, flows, reader};
 use crate::site::{SHOP, Site, USERS, legacy, master_key, value};
 use secret_store_core::{
     DeleteOptions, HistoryRetention, Legacy, Persistence, Precondition, PutOptions, RecordKey, Result, SecretId,
@@ -28,7 +28,8 @@ pub(super) fn flows() -> Vec<Flow> {
         "read settings" => reader::read_settings,
         "begin a tenant" => begin_tenant,
         "put under a tenant key that is under the recovery key" => put_under_recovered_tenant,
-        "append an audit entry ¹" => documented::append_audit_entry,
+        "append audit entries" => audit::append,
+        "append audit entries whose answers are lost" => audit::append_without_answer,
     ]
 }
 

@@ -142,6 +142,7 @@ impl Blinding {
             BlindName::Application(application) => key.blind(Kind::Application, &[application.as_str()]),
             BlindName::Secret(id) => key.blind(Kind::Name, &[id.application().as_str(), id.name().as_str()]),
             BlindName::Tenant(tenant) => key.blind(Kind::Tenant, &[tenant.as_str()]),
+            BlindName::Partition(partition) => key.blind(Kind::Partition, &[partition]),
         }
     }
 
@@ -216,6 +217,9 @@ pub enum BlindName<'a> {
     Secret(&'a SecretId),
     /// A tenant's.
     Tenant(&'a TenantId),
+    /// A partition beginning with `~` that is not this crate's own, as `~n~` + application: in the database `~b~` stands before the
+    /// digits.
+    Partition(&'a str),
 }
 
 impl<'a> From<&'a StoreId> for BlindName<'a> {
