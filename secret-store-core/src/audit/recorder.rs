@@ -175,7 +175,8 @@ impl AuditRecorder {
     ///
     /// Those of the mutation. As the sink, where the intent could not be recorded: nothing was begun then.
     /// [`Unavailable`](ErrorKind::Unavailable) where the outcome could not: it may have landed.
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for an action that is no mutation.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for an action that is no mutation. [`TooLarge`](ErrorKind::TooLarge) for more names than
+    /// fit into one entry of [`MAX_ENTRY_BYTES`](super::MAX_ENTRY_BYTES): nothing was begun.
     pub async fn record_mutation<T>(
         &self,
         action: Action,
@@ -192,6 +193,7 @@ impl AuditRecorder {
             |name: &SecretName, version| naming.secret(application, AuditedSecret { name: name.clone(), version });
         let named = |version| names.iter().map(|name| secret(name, version)).collect::<Secrets>();
         let intent = Event { secrets: named(None), ..self.event(action, Phase::Intent, application) };
+        codec::check_fits(&intent)?;
         let chain = self.shared.writers.of(&intent.application).map_err(|error| refused(Arc::new(error)))?;
         let operation = append_one(&chain, intent).await.map_err(refused)?;
         let result = mutation.await;

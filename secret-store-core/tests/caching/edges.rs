@@ -86,6 +86,25 @@ fn a_strong_read_of_several_that_is_refused_ends_their_entries() {
     }
 }
 
+/// Nor is a refusal masked that a read of all heard of.
+#[test]
+fn a_refused_read_of_all_ends_the_entries_of_its_application() {
+    for refusal in [ErrorKind::PermissionDenied, ErrorKind::KeyUnavailable, ErrorKind::Integrity] {
+        let world = World::new();
+        let store = world.cached(&world.options());
+        let other = secret_store_core::SecretId::parse("Other", "A").expect("valid");
+        wait(world.backend.store.put(&other, "v".into())).expect("stored");
+        wait(store.get(&other)).expect("reads");
+        reads(&store, "Db");
+        world.backend.fail(Fault::Before(refusal));
+        assert_eq!(kind(wait(store.get_all(&APP.parse().expect("valid")))), refusal);
+        world.backend.fail(Fault::Before(ErrorKind::Unavailable));
+        assert_eq!(kind(wait(store.get_all(&APP.parse().expect("valid")))), ErrorKind::Unavailable);
+        assert_eq!(kind(wait(store.get(&id("Db")))), ErrorKind::Unavailable, "{refusal:?} is masked by what was kept");
+        wait(store.get(&other)).expect("of another application nothing was said");
+    }
+}
+
 /// Who lists learns what is there no more.
 #[test]
 fn an_entry_that_a_listing_lacks_goes() {
@@ -185,5 +204,16 @@ fn a_purge_during_ones_own_write_keeps_nothing_of_it() {
         assert_eq!(store.metrics().entries, 0, "purge {n}");
         world.backend.hold_no_more();
         assert_eq!(reads(&store, "Db"), "two");
+    }
+}
+
+/// Nor need anybody count what there is: the largest number is "all of it".
+#[test]
+fn a_capacity_without_end_is_only_large() {
+    for capacity in [usize::MAX, usize::MAX / 2 + 1, u32::MAX as usize] {
+        let world = World::new();
+        let store = world.cached(&world.options().with_capacity(capacity));
+        assert_eq!((reads(&store, "Db"), reads(&store, "Db")), ("one".into(), "one".into()));
+        assert_eq!((world.backend.gets(), store.metrics().entries), (1, 1));
     }
 }
