@@ -37,7 +37,7 @@ fn a_watch_without_an_end_of_its_wait_reports_what_is_there() {
     let mut watch = Watch::secret(world.backend.clone(), id("Db")).with_options(options.clone());
     assert!(matches!(wait(watch.changed()), Ok(Change::Set(_))));
     world.backend.fail(Fault::Before(ErrorKind::Unavailable));
-    let mut failing = Watch::secret(world.backend.clone(), id("Db")).with_options(options);
+    let mut failing = Watch::secret(world.backend, id("Db")).with_options(options);
     assert_eq!(kind(wait(failing.changed())), ErrorKind::Unavailable);
 }
 
