@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use futures::FutureExt;
 use secret_store_core::{
-    Change, Consistency, ErrorKind, GetOptions, ListOptions, PutOptions, SecretStore, SecretStoreExt, Watch,
-    WatchOptions,
+    Change, Consistency, EnvelopeStore, ErrorKind, GetOptions, ListOptions, Persistence, Precondition, PutOptions,
+    Record, RecordKey, SecretStore, SecretStoreExt, Watch, WatchOptions, Write,
 };
 
 use super::support::{APP, Fault, SHORTEST, TICK, World, begun, begun_read, id, kind, reads, wait};
@@ -216,4 +217,27 @@ fn a_capacity_without_end_is_only_large() {
         assert_eq!((reads(&store, "Db"), reads(&store, "Db")), ("one".into(), "one".into()));
         assert_eq!((world.backend.gets(), store.metrics().entries), (1, 1));
     }
+}
+
+/// After a table was restored numbers are given again. Another value under the same number is another one for all that.
+#[test]
+fn a_number_that_is_given_again_after_a_restore_is_a_change() {
+    let world = World::new();
+    let place = RecordKey::new(APP, "Db");
+    let backup = wait(world.records.load(&place, Consistency::Strong)).expect("loads").expect("there");
+    world.clock.advance(TICK);
+    world.elsewhere("Db", "lost by the restore");
+    let options = WatchOptions::default().with_clock(world.clock.clone());
+    let mut watch = Watch::secret(world.backend.clone(), id("Db")).with_options(options);
+    let Ok(Change::Set(before)) = wait(watch.changed()) else { panic!("it is there") };
+    // The table is restored, and a process that knows nothing of what is lost goes on.
+    let restore = Write::put(place, Record::clone(&backup.record), Precondition::Any);
+    wait(world.records.commit(vec![restore])).expect("restored");
+    let other = EnvelopeStore::builder(world.keys.clone(), world.records.clone()).store_id("prod").master_key("main");
+    world.clock.advance(Duration::from_secs(3600));
+    let other = other.clock(world.clock.clone()).build().expect("valid");
+    let info = wait(other.put(&id("Db"), "another".into())).expect("stored");
+    assert_eq!(info.version, before.version, "the number is given again");
+    let change = watch.changed().now_or_never().expect("the next look is due").expect("looked");
+    assert_eq!(change, Change::Set(info));
 }
