@@ -51,7 +51,8 @@ pub struct AuditRecorderBuilder {
 }
 
 impl AuditRecorderBuilder {
-    /// Where this is: `production`. Required, so that entries of one deployment never pass for those of another.
+    /// Where this is: `production`. Required, so that entries of one deployment do not pass for those of another, where
+    /// [`Verifier::with_environment`](super::Verifier::with_environment) demands the one.
     pub fn environment(mut self, environment: impl Into<String>) -> Self {
         self.environment = Some(environment.into());
         self
