@@ -40,8 +40,8 @@ impl LoadError {
         self.kind
     }
 
-    /// The name of the secret that is missing, malformed, ambiguous or unknown; `None` where serde does not tell, as of flattened
-    /// fields that are malformed.
+    /// The name of the secret that is missing, malformed, ambiguous, unknown or could not be read; `None` where serde does not tell, as
+    /// of flattened fields that are malformed, and where the store names none.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
@@ -50,7 +50,8 @@ impl LoadError {
 
 impl From<Error> for LoadError {
     fn from(error: Error) -> Self {
-        Self { kind: LoadErrorKind::Store, name: None, detail: String::new(), source: Some(error) }
+        let name = error.secret().map(|id| id.name().as_str().to_owned());
+        Self { kind: LoadErrorKind::Store, name, detail: String::new(), source: Some(error) }
     }
 }
 

@@ -70,7 +70,8 @@ fn written(entries: &Entries) -> String {
     let mut lines = String::new();
     for (name, value) in entries.iter() {
         let value = value.text().expect("a file is text");
-        let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$").replace('\n', "\\n");
+        let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$").replace('`', "\\`");
+        let value = value.replace('\n', "\\n");
         lines += &format!("{}=\"{value}\"\n", name.as_str());
     }
     lines
@@ -95,6 +96,7 @@ mod tests {
     #[test]
     fn samples_are_accepted_and_others_are_not() {
         assert!(dotenv(b"\xef\xbb\xbfA=1\r\nexport B='x\ny' # z\n\n#\nC=\"\\\\ \\\" \\$ $ \\n\"\nD=") && !dotenv(b"A"));
+        assert!(dotenv(b"A='`x` $y $$ \\'") && !dotenv(b"A=\"`x`\""));
         assert!(json(br#"{"a": "\u00e9\ud83d\ude00\n", "b": {"c": 1.50, "d": [1, {"e": null}]}}"#) && !json(b"[]"));
         assert!(tree(b"Db__Host\nx\nDb__Port\n1\nA\n") && !tree(b"A\n1\nA__B\n2") && !tree(b""));
         assert!(json(format!("{{\"a\":{}{}}}", "[".repeat(500), "]".repeat(500)).as_bytes()), "an array as it is");

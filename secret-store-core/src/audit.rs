@@ -55,7 +55,7 @@
 //! Each entry also has the time, the environment, the actor, the request id if there is one, the action, the application and how it
 //! ended. Failed and refused operations are recorded like others, with the kind of their error and the count 0. An entry has at most
 //! [`MAX_ENTRY_BYTES`]; what names more secrets becomes several, which share their [operation](AuditEntry::operation) and are all
-//! durable before anything is released.
+//! durable before anything is released. A mutation that a recorder is told and that names more is refused.
 //!
 //! # What that means
 //!

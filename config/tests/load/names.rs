@@ -63,8 +63,8 @@ fn separators_and_names_are_the_callers() {
     let one: One<Database> = block_on(loader().with_names(names(&["it__Host"])).load()).expect("one");
     assert_eq!(one.it.host, "b");
     let error = block_on(loader().with_names(names(&["it__Host", "gone"])).load::<One<Database>>()).expect_err("gone");
-    assert_eq!(error.kind(), LoadErrorKind::Store);
-    assert!(error.name().is_none() && std::error::Error::source(&error).is_some());
+    assert_eq!((error.kind(), error.name()), (LoadErrorKind::Store, Some("gone")));
+    assert!(std::error::Error::source(&error).is_some());
     assert!(!error.to_string().is_empty());
     let pinned = GetOptions::default().with_minimum_version(SecretVersion::new(2).expect("not zero"));
     let old = block_on(loader().with_options(pinned).load::<One<Database>>()).expect_err("older than the pin");

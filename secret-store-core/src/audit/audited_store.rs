@@ -41,7 +41,8 @@ pub struct AuditedStoreBuilder {
 }
 
 impl AuditedStoreBuilder {
-    /// Where this is: `production`. Required, so that entries of one deployment never pass for those of another.
+    /// Where this is: `production`. Required, so that entries of one deployment do not pass for those of another, where
+    /// [`Verifier::with_environment`](super::Verifier::with_environment) demands the one.
     pub fn environment(mut self, environment: impl Into<String>) -> Self {
         self.recorder = self.recorder.environment(environment);
         self

@@ -73,13 +73,36 @@ fn length16(length: usize) -> [u8; 2] {
     u16::try_from(length).expect("names, and their number in an entry, are bounded below 65,536").to_be_bytes()
 }
 
+/// What an entry needs beside its secrets, whoever writes it.
+fn fixed_bytes(event: &Event) -> usize {
+    let link = Link { writer: WriterId::from_bytes([0; 16]), sequence: 0, previous: [0; HASH_BYTES] };
+    encode_head(event, &link, None).len() + 2 + TRAILER_BYTES
+}
+
+fn bytes_of(name: &SecretName, has_version: bool) -> usize {
+    2 + name.as_str().len() + 1 + if has_version { 8 } else { 0 }
+}
+
+/// Refuses what does not fit into one entry, also once each secret has a version.
+///
+/// # Errors
+///
+/// [`TooLarge`](ErrorKind::TooLarge).
+pub(super) fn check_fits(event: &Event) -> Result<()> {
+    let with_version = |secret: &AuditedSecret| bytes_of(&secret.name, true);
+    let bytes = fixed_bytes(event) + event.secrets.iter().map(with_version).sum::<usize>();
+    if bytes > MAX_ENTRY_BYTES {
+        return Err(Error::too_large("audit entry", MAX_ENTRY_BYTES as u64, bytes as u64));
+    }
+    Ok(())
+}
+
 /// Splits the secrets of one operation so that each part fits into one entry; at least one part, which may be empty.
 pub(super) fn split(event: &Event, secrets: impl IntoIterator<Item = AuditedSecret>) -> Vec<Secrets> {
-    let link = Link { writer: WriterId::from_bytes([0; 16]), sequence: 0, previous: [0; HASH_BYTES] };
-    let room = MAX_ENTRY_BYTES - TRAILER_BYTES - encode_head(event, &link, None).len() - 2;
+    let room = MAX_ENTRY_BYTES - fixed_bytes(event);
     let (mut parts, mut left) = (vec![Secrets::new()], room);
     for secret in secrets {
-        let bytes = 2 + secret.name.as_str().len() + 1 + if secret.version.is_some() { 8 } else { 0 };
+        let bytes = bytes_of(&secret.name, secret.version.is_some());
         if bytes > left {
             parts.push(Secrets::new());
             left = room;

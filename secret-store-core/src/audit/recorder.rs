@@ -53,7 +53,8 @@ pub struct AuditRecorderBuilder {
 }
 
 impl AuditRecorderBuilder {
-    /// Where this is: `production`. Required, so that entries of one deployment never pass for those of another.
+    /// Where this is: `production`. Required, so that entries of one deployment do not pass for those of another, where
+    /// [`Verifier::with_environment`](super::Verifier::with_environment) demands the one.
     pub fn environment(mut self, environment: impl Into<String>) -> Self {
         self.environment = Some(environment.into());
         self
@@ -177,7 +178,8 @@ impl AuditRecorder {
     ///
     /// Those of the mutation. As the sink, where the intent could not be recorded: nothing was begun then.
     /// [`Unavailable`](ErrorKind::Unavailable) where the outcome could not: it may have landed.
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for an action that is no mutation.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for an action that is no mutation. [`TooLarge`](ErrorKind::TooLarge) for more names than
+    /// fit into one entry of [`MAX_ENTRY_BYTES`](super::MAX_ENTRY_BYTES): nothing was begun.
     pub async fn record_mutation<T>(
         &self,
         action: Action,
@@ -194,6 +196,7 @@ impl AuditRecorder {
             |name: &SecretName, version| naming.secret(application, AuditedSecret { name: name.clone(), version });
         let named = |version| names.iter().map(|name| secret(name, version)).collect::<Secrets>();
         let intent = Event { secrets: named(None), ..self.event(action, Phase::Intent, application) };
+        codec::check_fits(&intent)?;
         let chain = self.shared.writers.of(&intent.application).map_err(|error| refused(Arc::new(error)))?;
         let operation = append_one(&chain, intent).await.map_err(refused)?;
         let result = mutation.await;

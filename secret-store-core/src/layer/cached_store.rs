@@ -151,8 +151,8 @@ impl Equivalent<SecretKey> for SecretRef<'_> {
 /// kept.
 ///
 /// Reading several ([`get_many_with`](SecretStore::get_many_with)) takes each from its entry where there is one and asks for
-/// the others in one call. What lists (`list`, `history`, `get_all`) always asks the backend; an entry that the answer
-/// contradicts is dropped, and none is added.
+/// the others in one call. What lists (`list`, `history`, `get_all`) always asks the backend; of `list` and `get_all`, an
+/// entry that the answer contradicts is dropped, by another revision or because its secret is not there any more, and none is added.
 ///
 /// # Who asks
 ///
@@ -286,14 +286,13 @@ impl<S> Inner<S> {
         }
     }
 
-    /// A read that asked for these was refused.
-    fn heed_refusal(&self, ids: &[SecretId], error: &Error) {
-        if is_outage(error.kind()) {
-            return;
+    /// A read of several was refused: about the one that the error names, or about each.
+    fn heed_refusal(&self, error: &Error, is_asked_for: impl Fn(&SecretId) -> bool) {
+        match error.secret().filter(|named| is_asked_for(named)) {
+            _ if is_outage(error.kind()) => {}
+            Some(named) => self.forget(named),
+            None => self.purge(is_asked_for),
         }
-        // Where the error names none of them it may be about each.
-        let named = error.secret().filter(|named| ids.contains(named));
-        ids.iter().filter(|id| named.is_none_or(|named| named == *id)).for_each(|id| self.forget(id));
     }
 
     fn forget(&self, id: &SecretId) {
@@ -375,10 +374,12 @@ impl<S: SecretStore> SecretStore for CachedStore<S> {
     }
 
     async fn get_all_with(&self, application: &ApplicationName, options: GetOptions) -> Result<Vec<Secret>> {
-        let secrets = self.inner.store.get_all_with(application, options).await?;
+        let secrets = self.inner.store.get_all_with(application, options).await;
+        let is_asked_for = |id: &SecretId| id.application() == application;
+        let secrets = secrets.inspect_err(|error| self.inner.heed_refusal(error, is_asked_for))?;
         secrets.iter().for_each(|secret| self.inner.heed(secret.info()));
         let names: HashSet<_> = secrets.iter().map(|secret| secret.id().name()).collect();
-        self.inner.heed_absence(|id| id.application() == application && !names.contains(id.name()));
+        self.inner.heed_absence(|id| is_asked_for(id) && !names.contains(id.name()));
         Ok(secrets)
     }
 }

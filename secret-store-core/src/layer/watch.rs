@@ -73,7 +73,8 @@ impl Change {
 ///
 /// * **What is there at first**, unless the watch is told what the program has already ([`seen`](Self::seen)): so nothing is
 ///   lost between a first read and the first look.
-/// * **The newest state**, always: every look compares what is there with what was reported last, by version.
+/// * **The newest state**, always: every look compares what is there with what was reported last, by version and time of writing
+///   (a number is given again after a restore of the database).
 ///   States that came and went between two looks are not seen one by one. A secret that was deleted and created again
 ///   between two looks is reported as set, with its higher version.
 /// * **No rotation of keys.** A record whose key was wrapped again holds the same version of the same value, and is no change.

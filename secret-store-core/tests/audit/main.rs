@@ -9,6 +9,7 @@ mod concurrency;
 mod failing_sink;
 mod frozen;
 mod log;
+mod recorder;
 mod recording;
 mod secrecy;
 mod sinks;

@@ -3,6 +3,8 @@
 //!
 //! The bounded map beneath is taken as it is: no other thread runs in the middle of one of its operations.
 
+mod crossing;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use futures::FutureExt;
 use secret_store_core::{
-    Change, Consistency, ErrorKind, GetOptions, ListOptions, PutOptions, SecretStore, SecretStoreExt, Watch,
-    WatchOptions,
+    Change, Consistency, EnvelopeStore, ErrorKind, GetOptions, ListOptions, Persistence, Precondition, PutOptions,
+    Record, RecordKey, SecretStore, SecretStoreExt, Watch, WatchOptions, Write,
 };
 
 use super::support::{APP, Fault, SHORTEST, TICK, World, begun, begun_read, id, kind, reads, wait};
@@ -37,7 +38,7 @@ fn a_watch_without_an_end_of_its_wait_reports_what_is_there() {
     let mut watch = Watch::secret(world.backend.clone(), id("Db")).with_options(options.clone());
     assert!(matches!(wait(watch.changed()), Ok(Change::Set(_))));
     world.backend.fail(Fault::Before(ErrorKind::Unavailable));
-    let mut failing = Watch::secret(world.backend.clone(), id("Db")).with_options(options);
+    let mut failing = Watch::secret(world.backend, id("Db")).with_options(options);
     assert_eq!(kind(wait(failing.changed())), ErrorKind::Unavailable);
 }
 
@@ -83,6 +84,25 @@ fn a_strong_read_of_several_that_is_refused_ends_their_entries() {
             Some(ErrorKind::Unavailable) => assert_eq!(found.expect("kept"), "one"),
             _ => assert_eq!(kind(found), refusal.unwrap_or(ErrorKind::NotFound), "the entry is there still"),
         }
+    }
+}
+
+/// Nor is a refusal masked that a read of all heard of.
+#[test]
+fn a_refused_read_of_all_ends_the_entries_of_its_application() {
+    for refusal in [ErrorKind::PermissionDenied, ErrorKind::KeyUnavailable, ErrorKind::Integrity] {
+        let world = World::new();
+        let store = world.cached(&world.options());
+        let other = secret_store_core::SecretId::parse("Other", "A").expect("valid");
+        wait(world.backend.store.put(&other, "v".into())).expect("stored");
+        wait(store.get(&other)).expect("reads");
+        reads(&store, "Db");
+        world.backend.fail(Fault::Before(refusal));
+        assert_eq!(kind(wait(store.get_all(&APP.parse().expect("valid")))), refusal);
+        world.backend.fail(Fault::Before(ErrorKind::Unavailable));
+        assert_eq!(kind(wait(store.get_all(&APP.parse().expect("valid")))), ErrorKind::Unavailable);
+        assert_eq!(kind(wait(store.get(&id("Db")))), ErrorKind::Unavailable, "{refusal:?} is masked by what was kept");
+        wait(store.get(&other)).expect("of another application nothing was said");
     }
 }
 
@@ -186,4 +206,38 @@ fn a_purge_during_ones_own_write_keeps_nothing_of_it() {
         world.backend.hold_no_more();
         assert_eq!(reads(&store, "Db"), "two");
     }
+}
+
+/// Nor need anybody count what there is: the largest number is "all of it".
+#[test]
+fn a_capacity_without_end_is_only_large() {
+    for capacity in [usize::MAX, usize::MAX / 2 + 1, u32::MAX as usize] {
+        let world = World::new();
+        let store = world.cached(&world.options().with_capacity(capacity));
+        assert_eq!((reads(&store, "Db"), reads(&store, "Db")), ("one".into(), "one".into()));
+        assert_eq!((world.backend.gets(), store.metrics().entries), (1, 1));
+    }
+}
+
+/// After a table was restored numbers are given again. Another value under the same number is another one for all that.
+#[test]
+fn a_number_that_is_given_again_after_a_restore_is_a_change() {
+    let world = World::new();
+    let place = RecordKey::new(APP, "Db");
+    let backup = wait(world.records.load(&place, Consistency::Strong)).expect("loads").expect("there");
+    world.clock.advance(TICK);
+    world.elsewhere("Db", "lost by the restore");
+    let options = WatchOptions::default().with_clock(world.clock.clone());
+    let mut watch = Watch::secret(world.backend.clone(), id("Db")).with_options(options);
+    let Ok(Change::Set(before)) = wait(watch.changed()) else { panic!("it is there") };
+    // The table is restored, and a process that knows nothing of what is lost goes on.
+    let restore = Write::put(place, Record::clone(&backup.record), Precondition::Any);
+    wait(world.records.commit(vec![restore])).expect("restored");
+    let other = EnvelopeStore::builder(world.keys.clone(), world.records.clone()).store_id("prod").master_key("main");
+    world.clock.advance(Duration::from_secs(3600));
+    let other = other.clock(world.clock.clone()).build().expect("valid");
+    let info = wait(other.put(&id("Db"), "another".into())).expect("stored");
+    assert_eq!(info.version, before.version, "the number is given again");
+    let change = watch.changed().now_or_never().expect("the next look is due").expect("looked");
+    assert_eq!(change, Change::Set(info));
 }

@@ -38,7 +38,7 @@ impl Clock for Hurried {
     }
 }
 
-fn rotated(keys: Arc<dyn KeyProvider>, records: Arc<dyn Persistence>) {
+fn rotated(keys: Arc<dyn KeyProvider>, records: &Arc<dyn Persistence>) {
     let allowed = ["main", "other"].map(|key| key.parse().expect("valid"));
     let builder = EnvelopeStore::builder(keys, records.clone()).store_id("prod").master_key("main");
     let builder = builder.wrap_with(allowed.clone()).unwrap_with(allowed.clone());
@@ -79,7 +79,8 @@ fn check(seen: &[Seen]) {
 #[test]
 fn a_rotation_traces_no_name() {
     let (recorder, _guard) = Recorder::listen(Level::TRACE);
-    rotated(Arc::new(keys()), Arc::new(MemoryPersistence::new()));
+    let records: Arc<dyn Persistence> = Arc::new(MemoryPersistence::new());
+    rotated(Arc::new(keys()), &records);
     check(&recorder.take());
 }
 
@@ -89,6 +90,7 @@ fn a_rotation_under_blind_names_traces_no_name() {
     let (key, _bytes) = BlindingKey::generate().expect("random");
     let blinding = Blinding::new(&key);
     let records = block_on(BlindNames::open(Arc::new(MemoryPersistence::new()), blinding.clone())).expect("new");
-    rotated(Arc::new(BlindedKeys::new(Arc::new(keys()), blinding)), Arc::new(records));
+    let records: Arc<dyn Persistence> = Arc::new(records);
+    rotated(Arc::new(BlindedKeys::new(Arc::new(keys()), blinding)), &records);
     check(&recorder.take());
 }

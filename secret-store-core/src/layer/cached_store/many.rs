@@ -75,7 +75,7 @@ impl<S: SecretStore> Inner<S> {
         let is_plain = options.version.is_none() && options.consistency == Consistency::Eventual;
         if self.entries().is_none() || !is_plain {
             let secrets = self.store.get_many_with(ids, options).await;
-            let secrets = secrets.inspect_err(|error| self.heed_refusal(ids, error))?;
+            let secrets = secrets.inspect_err(|error| self.heed_refusal(error, |id| ids.contains(id)))?;
             secrets.iter().for_each(|secret| self.heed(secret.info()));
             return Ok(secrets);
         }

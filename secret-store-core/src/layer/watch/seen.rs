@@ -1,6 +1,7 @@
 //! What was reported, and what is other now.
 
 use std::collections::HashMap;
+use std::time::SystemTime;
 
 use super::Change;
 use crate::envelope::Format;
@@ -16,6 +17,8 @@ pub(super) struct Seen(HashMap<SecretId, State>);
 struct State {
     /// In format 1 it is bound to the value: a rotation that wraps the same value again changes the revision alone.
     version: SecretVersion,
+    /// After a restore of the database numbers are given again, at another time.
+    created_at: Option<SystemTime>,
     /// In format 0 the version does not tell one value from the next.
     revision: Option<Revision>,
 }
@@ -23,7 +26,7 @@ struct State {
 impl From<&SecretInfo> for State {
     fn from(info: &SecretInfo) -> Self {
         let revision = (info.format == Format::Zero).then(|| info.revision.clone());
-        Self { version: info.version, revision }
+        Self { version: info.version, created_at: info.created_at, revision }
     }
 }
 
