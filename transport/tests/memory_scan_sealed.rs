@@ -1,7 +1,9 @@
 //! No decrypted byte is left in memory after a sealed submission and after a retrieval: on success, on refusal and on cancellation.
 
+#[path = "shared/yielding.rs"]
+mod yielding;
+
 use std::sync::Arc;
-use std::task::Context;
 use std::time::Duration;
 
 use futures::executor::block_on;
@@ -13,12 +15,14 @@ use secret_store_transport::{
     AnswerKey, AuthorityKey, Freshness, KeySpec, Message as _, Once, OrganisationKeys, OrganisationRecords, Places,
     Retrieval, SealedIntake, SealedRequest, SealingKey, Target, Trust,
 };
+use yielding::{Paused, Yielding};
 
 const NAMES: [&str; 3] = ["short", "longer", "longest"];
 const SIZES: [usize; 3] = [16, 300, 20_000];
 const LIFETIME: Duration = Duration::from_secs(86_400);
 
 struct Scene {
+    records: Arc<Yielding>,
     store: Arc<EnvelopeStore>,
     intake: SealedIntake,
     retrieval: Retrieval,
@@ -32,7 +36,7 @@ fn target(name: &str) -> Target {
 
 impl Scene {
     async fn new(spec: KeySpec) -> Self {
-        let records = Arc::new(MemoryPersistence::new());
+        let records = Arc::new(Yielding::new(Arc::new(MemoryPersistence::new())));
         let master = MemoryKeyProvider::new().with_generated(&"main".parse().expect("valid")).expect("random");
         let builder = EnvelopeStore::builder(Arc::new(master), records.clone()).store_id("scanned").master_key("main");
         let store = Arc::new(builder.build().expect("valid"));
@@ -45,13 +49,14 @@ impl Scene {
         let application = ApplicationName::new("acme.prod").expect("valid");
         let places = Places::new().with(target("any").place, application).expect("free");
         let recorder = AuditRecorder::builder(Arc::new(TracingSink)).environment("prod").actor("server");
-        let (recorder, once) = (recorder.build().expect("a recorder"), Once::new(records));
+        let (recorder, once) = (recorder.build().expect("a recorder"), Once::new(records.clone()));
         let clock = Arc::new(SystemClock);
         Self {
             intake: SealedIntake::new(store.clone(), keys.clone(), places.clone(), once.clone(), recorder.clone()),
             retrieval: Retrieval::new(store.clone(), keys, places, once, recorder),
             sealing: SealingKey::from_record(&sealing, &trust, &acme, clock.clone()).expect("trusted"),
             answers: AnswerKey::from_record(&answers, &trust, &acme, clock).expect("trusted"),
+            records,
             store,
         }
     }
@@ -84,18 +89,30 @@ async fn submit(scene: &Scene, canaries: &Canaries) {
     }
 }
 
+/// Dropped at every pause of the database, in turn.
 async fn cancel(scene: &Scene, canaries: &Canaries) {
-    for polls in 0..12 {
+    let (mut dropped, mut holding) = (0, 0);
+    for pause in 0.. {
         let request = scene.seal(canaries, NAMES[1], SIZES[1]).await;
         let of = target(NAMES[1]);
         let mut put = Box::pin(scene.intake.put_sealed(&of, request));
-        let mut context = Context::from_waker(futures::task::noop_waker_ref());
-        for _ in 0..polls {
-            if put.as_mut().poll(&mut context).is_ready() {
+        match scene.records.poll_to_pause(put.as_mut(), pause) {
+            Paused::Ended(outcome) => {
+                outcome.expect("nothing fails");
                 break;
+            }
+            Paused::In(partition) => {
+                dropped += 1;
+                // It opened the seal, and is about to use the nonce up.
+                if partition.starts_with("~n~") {
+                    scene.scan(canaries, "control-held-by-a-waiting-submission", Expect::Present);
+                    holding += 1;
+                }
             }
         }
     }
+    // The organisation's keys, the nonce, the secret: before and after each call.
+    assert!(dropped >= 8 && holding >= 4, "{dropped} were dropped, {holding} of them with the value in clear");
 }
 
 async fn retrieve(scene: &Scene, canaries: &Canaries, spec: KeySpec) {

@@ -1,6 +1,8 @@
 //! Client-encrypted credentials as their users, their servers and attackers see them: one file for each danger.
 
 mod support;
+#[path = "../shared/yielding.rs"]
+mod yielding;
 
 mod audit;
 mod frozen;

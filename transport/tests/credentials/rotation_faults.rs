@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use secret_store_core::{ErrorKind, Persistence};
+use secret_store_core::ErrorKind;
 use secret_store_transport::credential::{Credential, CredentialKey, CredentialOwner, decrypt_credential};
 
 use super::rotating::{credentials, options, stored_key};
 use super::support::{Blow, Killed, World, encrypt, kind, version, wait};
+use super::yielding::{Paused, Yielding};
 
 const FIELDS: usize = 4;
 
@@ -99,22 +100,21 @@ fn killed_again_and_again_it_gets_there() {
 
 /// A dropped future is a kill between two awaits.
 #[test]
-fn dropped_after_every_poll_it_resumes() {
-    use std::future::Future as _;
-    use std::task::{Context, Poll};
-    let mut dropped = 0;
-    for polls in 1.. {
+fn dropped_at_every_pause_it_resumes() {
+    let mut dropped_in = Vec::new();
+    for pause in 0.. {
         let (world, alice, _) = world();
-        let pausing: Arc<dyn Persistence> = Arc::new(Yielding(world.memory.clone()));
-        let keys = world.keys_over(pausing);
-        let options = options();
+        let yielding = Arc::new(Yielding::new(world.memory.clone()));
+        let (keys, options) = (world.keys_over(yielding.clone()), options());
         let is_done = {
-            let mut rotation = std::pin::pin!(keys.rotate_data_key(&alice, version(1), &options));
-            let mut context = Context::from_waker(futures::task::noop_waker_ref());
-            (0..polls).any(|_| match rotation.as_mut().poll(&mut context) {
-                Poll::Ready(outcome) => outcome.expect("nothing fails").is_finished(),
-                Poll::Pending => false,
-            })
+            let rotation = std::pin::pin!(keys.rotate_data_key(&alice, version(1), &options));
+            match yielding.poll_to_pause(rotation, pause) {
+                Paused::Ended(outcome) => outcome.expect("nothing fails").is_finished(),
+                Paused::In(partition) => {
+                    dropped_in.push(partition);
+                    false
+                }
+            }
         };
         check_every_credential_opens_exactly_once(&world, &alice, "dropped");
         let resumed = wait(world.keys().rotate_data_key(&alice, version(1), &options)).expect("resumed");
@@ -123,59 +123,10 @@ fn dropped_after_every_poll_it_resumes() {
         if is_done {
             break;
         }
-        dropped += 1;
     }
-    assert!(dropped > 20, "{dropped}");
-}
-
-/// Waits once before and once after each call, so that it can be dropped there.
-#[derive(Debug)]
-struct Yielding(Arc<secret_store_memory::MemoryPersistence>);
-
-async fn once() {
-    let mut has_waited = false;
-    std::future::poll_fn(|_| {
-        if std::mem::replace(&mut has_waited, true) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-    })
-    .await;
-}
-
-#[async_trait::async_trait]
-impl Persistence for Yielding {
-    fn limits(&self) -> secret_store_core::Limits {
-        self.0.limits()
-    }
-    async fn load(
-        &self,
-        key: &secret_store_core::RecordKey,
-        consistency: secret_store_core::Consistency,
-    ) -> secret_store_core::Result<Option<secret_store_core::Stored>> {
-        once().await;
-        self.0.load(key, consistency).await
-    }
-    async fn load_many(
-        &self,
-        keys: &[secret_store_core::RecordKey],
-        consistency: secret_store_core::Consistency,
-    ) -> secret_store_core::Result<Vec<Option<secret_store_core::Stored>>> {
-        once().await;
-        self.0.load_many(keys, consistency).await
-    }
-    async fn list(
-        &self,
-        query: &secret_store_core::ListQuery,
-    ) -> secret_store_core::Result<secret_store_core::Page<(Arc<str>, secret_store_core::Stored)>> {
-        once().await;
-        self.0.list(query).await
-    }
-    async fn commit(
-        &self,
-        writes: Vec<secret_store_core::Write>,
-    ) -> secret_store_core::Result<Vec<Option<secret_store_core::Revision>>> {
-        once().await;
-        let revisions = self.0.commit(writes).await?;
-        once().await;
-        Ok(revisions)
+    assert!(dropped_in.len() > 20, "{dropped_in:?}");
+    for partition in ["Vault.alice", "~c~Vault.alice"] {
+        assert!(dropped_in.iter().any(|found| **found == *partition), "keys and credentials: {dropped_in:?}");
     }
 }
 
