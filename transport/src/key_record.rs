@@ -29,8 +29,8 @@ mod claims;
 mod fingerprint;
 
 pub use authority::{Authority, AuthorityKey, AuthorityPublicKey};
-pub(crate) use claims::ed25519;
 pub use claims::{KeyClaims, KeyRole};
+pub(crate) use claims::{ed25519, verify_ed25519};
 pub use fingerprint::Fingerprint;
 
 use std::time::SystemTime;

@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use secret_store_core::{ContentKey, Error, ErrorKind, Result, SecretValue, TenantId};
 use zeroize::Zeroizing;
 
 use super::derive::hkdf;
 use super::message::{Credential, CredentialInfo, Parts, SALT_BYTES, SIGNATURE_BYTES, SUITE, derivation, signed};
 use super::place::{CredentialKeyVersion, MAX_TEXT_BYTES};
-use crate::key_record::ed25519;
+use crate::key_record::{ed25519, verify_ed25519};
 use crate::random::fill;
 use crate::wire::{Kind, Reader, Writer};
 
@@ -216,13 +216,60 @@ impl CredentialVerifyKey {
         if parts.info.tenant != self.tenant || parts.info.key_version != self.version {
             return Err(Error::integrity());
         }
-        let signature = Signature::from_bytes(parts.signature);
-        self.key.verify_strict(&signed(&parts.header, parts.sealed), &signature).map_err(|_| Error::integrity())
+        verify_ed25519(&self.key, &signed(&parts.header, parts.sealed), parts.signature)
     }
 }
 
 impl fmt::Debug for CredentialVerifyKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CredentialVerifyKey({}, version {})", self.tenant, self.version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ed25519_dalek::{Signature, Verifier as _};
+    use sha2::{Digest as _, Sha512};
+
+    use super::super::domain::Domain;
+    use super::super::place::CredentialPlace;
+    use super::super::seal::{NewCredential, encrypt_credential};
+    use super::*;
+    use crate::wire::Message as _;
+
+    /// The signature of a message whose first half is the point of order one: whoever has the key can make it.
+    fn of_small_order(key: &SigningKey, message: &[u8]) -> [u8; SIGNATURE_BYTES] {
+        /// The type of their scalars, which they do not name.
+        fn scalar<S: From<u64>>(_like: &S, number: u64) -> S {
+            number.into()
+        }
+        let (mut signature, mut one) = ([0; SIGNATURE_BYTES], [0; 32]);
+        one[0] = 1;
+        let hash = Sha512::new().chain_update(one).chain_update(key.verifying_key()).chain_update(message).finalize();
+        let private = key.to_scalar();
+        let place = scalar(&private, 256);
+        let step = |sum, byte: &u8| sum * place + scalar(&private, u64::from(*byte));
+        let challenge = hash.iter().rev().fold(scalar(&private, 0), step);
+        signature[..32].copy_from_slice(&one);
+        signature[32..].copy_from_slice(&(challenge * private).to_bytes());
+        signature
+    }
+
+    #[test]
+    fn a_second_signature_of_small_order_is_refused() {
+        let key =
+            CredentialKey::from_bytes(TenantId::new("alice").expect("valid"), CredentialKeyVersion::FIRST, &[7; 32]);
+        let place = CredentialPlace::parse("github", "password").expect("valid");
+        let new = NewCredential::new(place, Domain::new("example.com").expect("valid"), 1);
+        let credential = encrypt_credential(&key, &new, &"hunter2".into()).expect("encrypts");
+        let message = signed(&credential.parts().header, credential.parts().sealed);
+        let sign = |signing: &SigningKey| of_small_order(signing, &message);
+        let signature = with_signing_key(&key.key, key.tenant(), key.version(), sign);
+        let lenient = key.verify_key().key.verify(&message, &Signature::from_bytes(&signature));
+        lenient.expect("their verifier takes it unless it is told to be strict");
+        let body = &credential.as_bytes()[..credential.as_bytes().len() - SIGNATURE_BYTES];
+        let second = Credential::from_bytes([body, &signature].concat()).expect("a credential's form");
+        assert_eq!(key.verify_key().verify(&second).expect_err("refused").kind(), ErrorKind::Integrity);
+        key.verify_key().verify(&credential).expect("its own");
     }
 }

@@ -3,11 +3,11 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use secret_store_core::{Error, Result, SecretValue};
 use zeroize::Zeroizing;
 
-use super::claims::ed25519;
+use super::claims::{ed25519, verify_ed25519};
 use crate::random::random;
 use crate::suite::KeyAlgorithm;
 use crate::wire::{Kind, Reader, Writer};
@@ -126,9 +126,8 @@ impl AuthorityPublicKey {
         self.0.to_bytes()
     }
 
-    /// Strict: one signature a key and message, no key of small order.
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8; SIGNATURE_BYTES]) -> Result<()> {
-        self.0.verify_strict(message, &Signature::from_bytes(signature)).map_err(|_| Error::integrity())
+        verify_ed25519(&self.0, message, signature)
     }
 }
 

@@ -1,5 +1,6 @@
 mod attacks;
 mod frozen;
+mod strict;
 
 use std::time::{Duration, UNIX_EPOCH};
 

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use secret_store_core::{Clock, ErrorKind, SecretValue};
+use secret_store_core::{
+    Clock, Consistency, ErrorKind, Persistence as _, Precondition, Record, SecretValue, Value, Write,
+};
 use secret_store_transport::credential::{
     CredentialIntake, CredentialKey, CredentialKeys, CredentialRotationOptions, CredentialVerifyKey, encrypt_credential,
 };
-use secret_store_transport::{AuthorityKey, Message as _, Trust};
+use secret_store_transport::{AuthorityKey, KeyAlgorithm, KeyClaims, KeyRecord, KeyRole, Message as _, Trust};
 
 use super::support::{World, at, encrypt, key_at, kind, new, owner, parsed, place, tenant, version, wait};
 
@@ -192,7 +194,6 @@ fn substituted_verify_keys_are_refused() {
     let (_, theirs) = attacker.user("alice");
     let forged = encrypt(&theirs, "password", 1, "evil");
     let put = |from: &World, key, to| {
-        use secret_store_core::{Consistency, Persistence as _, Precondition, Write};
         let found = wait(from.memory.load(&key, Consistency::Strong)).expect("answers").expect("there");
         wait(world.memory.commit(vec![Write::put(to, found.record, Precondition::Any)])).expect("planted");
     };
@@ -217,6 +218,27 @@ fn substituted_verify_keys_are_refused() {
     wait(world.trial().ingest(&carol, credential)).expect("taken by opening it");
 }
 
+/// What the authority signed of one version, in the place of another: it says so itself, whatever the key would verify.
+#[test]
+fn a_key_record_of_another_version_is_refused_in_this_ones_place() {
+    let world = World::new();
+    let (alice, key) = world.user("alice");
+    let credential = encrypt(&key, "password", 1, "hunter2");
+    for number in [2, 1] {
+        let verify = (KeyAlgorithm::Ed25519, &key.verify_key().as_bytes()[..]);
+        let day = Duration::from_secs(86_400);
+        let claims = KeyClaims::new(KeyRole::CredentialVerify, "alice", number, verify, world.clock.now(), day);
+        let signed = wait(KeyRecord::issue(claims.expect("valid"), &*world.authority)).expect("signs");
+        let record = Record::new().with("State", Value::Number(1)).with("KeyRecord", Value::from(signed.as_bytes()));
+        wait(world.memory.commit(vec![Write::put(key_at(&alice, 1), record, Precondition::Any)])).expect("planted");
+        let taken = wait(world.intake().ingest(&alice, credential.clone()));
+        match number {
+            1 => drop(taken.expect("the positive control")),
+            _ => assert_eq!(kind(taken), ErrorKind::Integrity),
+        }
+    }
+}
+
 #[test]
 fn a_verify_key_expires_and_can_be_renewed_and_pinned() {
     let world = World::new();
@@ -236,7 +258,7 @@ fn a_verify_key_expires_and_can_be_renewed_and_pinned() {
 
     let snapshot = world.memory.snapshot();
     let record = snapshot.get(&key_at(&alice, 1)).expect("there").record.bytes("KeyRecord").expect("signed").to_vec();
-    let record = secret_store_transport::KeyRecord::from_bytes(record).expect("a record");
+    let record = KeyRecord::from_bytes(record).expect("a record");
     let pinned = CredentialIntake::new(world.memory.clone(), Trust::Fingerprint(record.fingerprint()));
     let pinned = pinned.with_clock(world.clock.clone());
     wait(pinned.ingest(&alice, encrypt(&key, "password", 3, "c"))).expect("taken under the pin");

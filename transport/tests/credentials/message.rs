@@ -209,3 +209,53 @@ fn a_stored_key_of_a_later_suite_or_another_purpose_is_named() {
     let longer = [&stored[..], &[0]].concat();
     assert_eq!(kind(CredentialKey::from_stored(&longer)), ErrorKind::Integrity);
 }
+
+/// Where the fields after the texts stand, counted from the end of a credential of `hunter2`.
+const SIGNATURE: usize = 4 + 64;
+const SEALED: usize = 4 + 7 + 60 + SIGNATURE;
+const EXPIRY: usize = 4 + 8 + 4 + 32 + SEALED;
+const REVISION: usize = 4 + 8 + EXPIRY;
+
+#[test]
+fn revision_zero_is_no_revision() {
+    let frame = encrypt(&key(), "password", 1, "hunter2").as_bytes().to_vec();
+    let at = frame.len() - REVISION;
+    assert_eq!(frame[at..at + 12], [0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 1], "the field is here");
+    let with =
+        |revision: u64| Credential::from_bytes([&frame[..at + 4], &revision.to_be_bytes(), &frame[at + 12..]].concat());
+    assert_eq!(kind(with(0)), ErrorKind::Integrity);
+    for revision in [1, 2, u64::MAX] {
+        assert_eq!(with(revision).expect("a credential's form").info().revision, revision);
+    }
+}
+
+/// A seal is a nonce, a commitment and a tag at least: the value may be empty.
+#[test]
+fn a_seal_that_is_too_short_to_be_one_is_refused() {
+    let frame = encrypt(&key(), "password", 1, "hunter2").as_bytes().to_vec();
+    let (head, signature) = (&frame[..frame.len() - SEALED], &frame[frame.len() - SIGNATURE..]);
+    let with_seal_of =
+        |length: u8| Credential::from_bytes([head, &[0, 0, 0, length], &vec![7; length.into()], signature].concat());
+    with_seal_of(60).expect("of an empty value");
+    for length in [59, 16, 1, 0] {
+        assert_eq!(kind(with_seal_of(length)), ErrorKind::Integrity, "{length}");
+    }
+}
+
+/// On the wire 0 is never, so that no expiry is taken for none.
+#[test]
+fn an_expiry_in_the_first_millisecond_of_1970_is_refused() {
+    let with_expiry = |nanoseconds| {
+        let new = new("password", 1).with_expiry(UNIX_EPOCH + Duration::from_nanos(nanoseconds));
+        encrypt_credential(&key(), &new, &SecretValue::from("x"))
+    };
+    for nanoseconds in [0, 1, 999_999] {
+        assert_eq!(kind(with_expiry(nanoseconds)), ErrorKind::InvalidInput, "{nanoseconds} ns");
+    }
+    let first = with_expiry(1_000_000).expect("the second millisecond");
+    assert_eq!(first.info().expires, Some(UNIX_EPOCH + Duration::from_millis(1)));
+    let never = encrypt(&key(), "password", 1, "hunter2");
+    assert_eq!(never.info().expires, None);
+    let at = never.as_bytes().len() - EXPIRY;
+    assert_eq!(never.as_bytes()[at..at + 12], [0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0], "no expiry stands there as 0");
+}

@@ -3,15 +3,15 @@
 use std::sync::{Arc, Mutex};
 
 use secret_store_core::{
-    DeleteOptions, ErrorKind, GetOptions, ListOptions, PutOptions, Result, Secret, SecretId, SecretInfo, SecretStore,
-    SecretStoreExt as _, SecretValue,
+    DeleteOptions, ErrorKind, GetOptions, ListOptions, Persistence as _, Precondition, PutOptions, Record, Result,
+    Secret, SecretId, SecretInfo, SecretStore, SecretStoreExt as _, SecretValue, Value, Write,
 };
 use secret_store_transport::Message as _;
 use secret_store_transport::credential::{
     Credential, CredentialKey, CredentialKeys, CredentialOwner, CredentialRotationOptions, decrypt_credential,
 };
 
-use super::support::{World, encrypt, here, kind, place, version, wait};
+use super::support::{World, encrypt, here, key_at, kind, place, version, wait};
 
 const WRAPPED_KEY: &str = "ProtectedDocumentKey";
 const SEALED_KEY: &str = "ProtectedSecretValue";
@@ -203,6 +203,18 @@ fn what_does_not_open_is_reported_and_keeps_the_old_key() {
     assert!(rotation.is_finished() && rotation.changed() == 1 && rotation.reported() == 2);
     assert_eq!(kind(wait(world.keys().key(&alice, version(1)))), ErrorKind::NotFound);
     assert_eq!(world.value(&alice, "field 1").expect("opens"), "back");
+}
+
+/// One commit retires the old version and accepts the next: what says otherwise, somebody else made.
+#[test]
+fn a_retired_key_without_a_next_one_is_refused_and_nothing_is_changed() {
+    let world = World::new();
+    let (alice, _) = world.user("alice");
+    let retired = Record::new().with("State", Value::Number(2));
+    wait(world.memory.commit(vec![Write::put(key_at(&alice, 1), retired, Precondition::Any)])).expect("planted");
+    let before = world.dump();
+    assert_eq!(kind(wait(world.keys().rotate_data_key(&alice, version(1), &options()))), ErrorKind::Integrity);
+    assert_eq!(world.dump(), before, "no next key is made");
 }
 
 /// A user's keys move with the tenant's: credentials open whatever is rotated above them.
