@@ -12,6 +12,8 @@ use super::place::{CredentialKeyVersion, CredentialOwner, CredentialPlace};
 use crate::key_record::KeyRecord;
 use crate::wire::Message as _;
 
+/// So often a version that somebody else goes on changing is retired again.
+const MAX_ATTEMPTS: usize = 16;
 const SEPARATOR: char = '\u{1f}';
 const KEY: &str = "KEY";
 const CREDENTIAL: &str = "CREDENTIAL";
@@ -44,6 +46,21 @@ pub(super) fn credentials(owner: &CredentialOwner) -> ListQuery {
         // The character after the separator.
         .with_before(format!("{CREDENTIAL} "))
         .with_consistency(Consistency::Strong)
+}
+
+/// The states of the versions of a user's key below this one.
+fn keys_below(owner: &CredentialOwner, version: CredentialKeyVersion) -> ListQuery {
+    ListQuery::new(partition(owner))
+        .with_after(format!("{KEY}{SEPARATOR}"))
+        .with_before(Arc::clone(key_at(owner, version).sort()))
+        .with_consistency(Consistency::Strong)
+}
+
+/// Which version a sort key is of.
+fn version_of(sort: &str) -> Option<CredentialKeyVersion> {
+    let digits = sort.strip_prefix(KEY)?.strip_prefix(SEPARATOR)?;
+    let version = CredentialKeyVersion::new(digits.parse().ok()?).ok()?;
+    (digits == format!("{:010}", version.get())).then_some(version)
 }
 
 /// Which field a sort key is of.
@@ -171,6 +188,48 @@ impl CredentialRecords {
         found.map(|stored| Ok((KeyState::parse(&stored.record)?, stored))).transpose()
     }
 
+    /// Sees to it that no credential under a version below this one is taken: retires what is not. Answers which versions there are,
+    /// oldest first.
+    ///
+    /// The commit that accepts a version retires the one before; a backup that was put back in parts, or a persistence that tears
+    /// commits, can have left that one accepted.
+    pub(super) async fn retire_below(
+        &self,
+        owner: &CredentialOwner,
+        version: CredentialKeyVersion,
+    ) -> Result<Vec<CredentialKeyVersion>> {
+        let (mut query, mut versions) = (keys_below(owner, version), Vec::new());
+        loop {
+            let page = self.0.list(&query).await?;
+            for (sort, stored) in page.items {
+                let Some(version) = version_of(&sort) else { continue };
+                if KeyState::parse(&stored.record)? != KeyState::Retired {
+                    self.retire(owner, version, stored).await?;
+                }
+                versions.push(version);
+            }
+            match page.next {
+                Some(next) => query = query.continued(next),
+                None => return Ok(versions),
+            }
+        }
+    }
+
+    async fn retire(&self, owner: &CredentialOwner, version: CredentialKeyVersion, mut found: Stored) -> Result<()> {
+        for _ in 0..MAX_ATTEMPTS {
+            let retired = KeyState::Retired.to_record();
+            let put = Write::put(key_at(owner, version), retired, unchanged(Some(&found)));
+            let Err(error) = self.0.commit(vec![put]).await else { return Ok(()) };
+            // Renewed meanwhile, or retired: by somebody else, or by this commit, whose answer was lost.
+            match self.load_key(owner, version).await {
+                Ok(None | Some((KeyState::Retired, _))) => return Ok(()),
+                Ok(Some((_, renewed))) if error.kind() == ErrorKind::Conflict => found = renewed,
+                _ => return Err(error),
+            }
+        }
+        Err(Error::conflict(0, Some(found.revision)))
+    }
+
     /// Puts a slot, as long as the field and the state of the key are as they were found: a retired key's credential never lands,
     /// however late its commit is.
     pub(super) async fn replace(
@@ -214,6 +273,12 @@ mod tests {
         let version = key_at(&owner(), CredentialKeyVersion::FIRST);
         assert_eq!((&**version.partition(), &**version.sort()), ("~c~Vault.alice", "KEY\u{1f}0000000001"));
         assert!(credentials(&owner()).admits(key.sort()) && !credentials(&owner()).admits(version.sort()));
+        let below = keys_below(&owner(), CredentialKeyVersion::new(2).expect("valid"));
+        assert!(below.admits(version.sort()) && !below.admits(key.sort()) && !below.admits("KEY\u{1f}0000000002"));
+        assert_eq!(version_of(version.sort()), Some(CredentialKeyVersion::FIRST));
+        for sort in ["KEY\u{1f}1", "KEY\u{1f}0000000000", "KEY\u{1f}+000000001", "KEY0000000001", &**key.sort()] {
+            assert_eq!(version_of(sort), None, "{sort}");
+        }
         for sort in
             ["CREDENTIAL\u{1f}github", "CREDENTIAL\u{1f}a\u{1f}b\u{1f}c", "CREDENTIALgithub", "KEY\u{1f}0000000001"]
         {

@@ -115,6 +115,8 @@ impl CredentialKeys {
     ) -> Result<CredentialRotation> {
         let target = self.begin(owner, from).await?;
         let to = target.key.version();
+        // Also where it goes on: what is still taken under an older key would land behind the pass.
+        self.records.retire_below(owner, to).await?;
         let mut rotation = CredentialRotation::new(to);
         Conversion::new(self, owner, target).convert_all(options, &mut rotation).await?;
         if rotation.findings().is_empty() || options.unreadable == Unreadable::Abandon {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use secret_store_core::ErrorKind;
+use secret_store_conformance::fault::{Failing, Fault, Racing, Tearing, TimingOut, TornAnswer};
+use secret_store_core::{ErrorKind, Persistence as _, Precondition, Write};
 use secret_store_transport::credential::{Credential, CredentialKey, CredentialOwner, decrypt_credential};
 
 use super::rotating::{credentials, options, stored_key};
-use super::support::{Blow, Killed, World, encrypt, kind, version, wait};
+use super::support::{Blow, Killed, World, encrypt, key_at, kind, version, wait};
 use super::yielding::{Paused, Yielding};
 
 const FIELDS: usize = 4;
@@ -98,6 +99,93 @@ fn killed_again_and_again_it_gets_there() {
     }
 }
 
+/// At every call, whichever it is, and not only at writes: by one failure, from which the caller goes on, and by a death.
+#[test]
+fn failing_at_every_call_it_resumes_and_the_old_key_is_retired() {
+    for fault in [Fault::new(ErrorKind::Unavailable), Fault::new(ErrorKind::Unavailable).forever()] {
+        let mut failed = 0;
+        for spared in 0.. {
+            let what = format!("{fault:?} after {spared} calls");
+            let (world, alice, old) = world();
+            let failing = Arc::new(Failing::new(world.memory.clone()));
+            let keys = world.keys_over(failing.clone());
+            failing.fail(fault.clone().after(spared));
+            let first = wait(keys.rotate_data_key(&alice, version(1), &options()));
+            check_every_credential_opens_exactly_once(&world, &alice, &what);
+            if failing.failed() == 0 {
+                assert!(first.expect("nothing failed").is_finished());
+                break;
+            }
+            failed += 1;
+            let resumed = wait(world.keys().rotate_data_key(&alice, version(1), &options())).expect(&what);
+            assert!(resumed.is_finished() && resumed.findings().is_empty(), "{what}");
+            check_the_old_key_is_retired(&world, &alice, &old, &what);
+            check_every_credential_opens_exactly_once(&world, &alice, &what);
+        }
+        assert!(failed > 20, "{failed}");
+    }
+}
+
+#[track_caller]
+fn check_the_old_key_is_retired(world: &World, owner: &CredentialOwner, old: &CredentialKey, what: &str) {
+    let snapshot = world.memory.snapshot();
+    let state = snapshot.get(&key_at(owner, 1)).expect("it stays").record.number("State");
+    assert_eq!(state, Some(2), "{what}");
+    let late = wait(world.intake().ingest(owner, encrypt(old, "field 0", 9, "late")));
+    assert_eq!(kind(late), ErrorKind::KeyRetired, "{what}");
+    assert_eq!(wait(world.keys().versions(owner)).expect("listed"), [version(2)], "{what}");
+}
+
+/// The commit that accepts the next key and retires the old one was torn, as no persistence may, or a backup was put back in parts.
+/// Whatever lands under the old key until the rotation goes on is encrypted anew too, and nothing lands behind it.
+#[test]
+fn an_old_key_that_is_still_accepted_beside_the_next_one_is_retired() {
+    let (world, alice, old) = world();
+    let tearing = Arc::new(Tearing::new(world.memory.clone(), 1, TornAnswer::Unavailable));
+    tearing.tear(0);
+    let racing = Arc::new(Racing::new(tearing.clone()));
+    // The new key goes undisturbed; what is torn are the states, and then it dies.
+    racing.before_commit(async {});
+    racing.before_commit(async move { tearing.tear(1) });
+    let killed = Arc::new(Killed::new(racing, 2, Blow::Before));
+    assert!(wait(world.keys_over(killed).rotate_data_key(&alice, version(1), &options())).is_err());
+    let snapshot = world.memory.snapshot();
+    for number in [1, 2] {
+        let state = snapshot.get(&key_at(&alice, number)).expect("there").record.number("State");
+        assert_eq!(state, Some(1), "version {number} is accepted");
+    }
+    world.ingest(&alice, &encrypt(&old, "field 3", 2, "value 3"));
+    // A renewal meanwhile does not keep it.
+    let racing = Arc::new(Racing::new(world.memory.clone()));
+    let (keys, of) = (world.keys(), alice.clone());
+    racing.before_commit(async move { keys.renew(&of, version(1)).await.expect("renewed") });
+    let resumed = wait(world.keys_over(racing).rotate_data_key(&alice, version(1), &options())).expect("resumed");
+    assert!(resumed.is_finished() && resumed.findings().is_empty());
+    check_the_old_key_is_retired(&world, &alice, &old, "resumed");
+    check_every_credential_opens_exactly_once(&world, &alice, "resumed");
+}
+
+/// A later rotation does so with what an earlier one should have retired, and knows its own commit again when the answer was lost.
+#[test]
+fn an_even_older_key_that_is_still_accepted_is_retired_too() {
+    let (world, alice, old) = world();
+    let first = world.memory.snapshot().get(&key_at(&alice, 1)).expect("there").record.clone();
+    for number in [1, 2] {
+        let rotation = wait(world.keys().rotate_data_key(&alice, version(number), &options())).expect("rotated");
+        assert!(rotation.is_finished());
+    }
+    wait(world.memory.commit(vec![Write::put(key_at(&alice, 1), first, Precondition::Any)])).expect("put back");
+    world.ingest(&alice, &encrypt(&old, "field 9", 1, "under a key that is gone"));
+    let losing = Arc::new(TimingOut::new(world.memory.clone()));
+    losing.lose(Fault::new(ErrorKind::Unavailable));
+    let resumed = wait(world.keys_over(losing.clone()).rotate_data_key(&alice, version(2), &options()));
+    let (rotation, lost) = (resumed.expect("goes on"), losing.lost());
+    assert_eq!(lost, 1, "the answer of the commit that retired it");
+    assert_eq!((rotation.reported(), rotation.is_finished()), (1, false), "nobody can open it: reported");
+    let late = wait(world.intake().ingest(&alice, encrypt(&old, "field 0", 9, "late")));
+    assert_eq!(kind(late), ErrorKind::KeyRetired);
+}
+
 /// A dropped future is a kill between two awaits.
 #[test]
 fn dropped_at_every_pause_it_resumes() {
@@ -134,7 +222,7 @@ fn dropped_at_every_pause_it_resumes() {
 #[test]
 fn a_renewal_meanwhile_stops_no_rotation() {
     let (world, alice, _) = world();
-    let racing = Arc::new(secret_store_conformance::fault::Racing::new(world.memory.clone()));
+    let racing = Arc::new(Racing::new(world.memory.clone()));
     // The new key with what the tenant tier writes first, and the states, go undisturbed.
     for _ in 0..2 {
         racing.before_commit(async {});
