@@ -98,6 +98,8 @@ impl CredentialKeys {
     /// **Resumable**: wherever it ended, by an error, a kill or a dropped future, the same call (the same `from`) goes on, from
     /// this process or another, also from two at once. When it is done, the call answers so again and changes nothing.
     ///
+    /// One read of the history for each version that there ever was, besides the credentials.
+    ///
     /// When it returns a rotation that [is finished](CredentialRotation::is_finished), no wrapped copy of an older key is left in
     /// the store. Backups of its records, replicas, and the store's document key cache (for minutes) are beyond it.
     ///
@@ -116,11 +118,11 @@ impl CredentialKeys {
         let target = self.begin(owner, from).await?;
         let to = target.key.version();
         // Also where it goes on: what is still taken under an older key would land behind the pass.
-        self.records.retire_below(owner, to).await?;
+        let older = self.records.retire_below(owner, to).await?;
         let mut rotation = CredentialRotation::new(to);
         Conversion::new(self, owner, target).convert_all(options, &mut rotation).await?;
         if rotation.findings().is_empty() || options.unreadable == Unreadable::Abandon {
-            self.shred_below(owner, to, &mut rotation).await?;
+            self.shred_below(owner, older, &mut rotation).await?;
         }
         Ok(rotation)
     }

@@ -13,4 +13,5 @@ mod message;
 mod rotating;
 mod rotation_faults;
 mod shared_store;
+mod shredding;
 mod using;

@@ -2,13 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use secret_store_core::{
-    DeleteOptions, ErrorKind, GetOptions, ListOptions, Persistence as _, Precondition, PutOptions, Record, Result,
-    Secret, SecretId, SecretInfo, SecretStore, SecretStoreExt as _, SecretValue, Value, Write,
-};
+use secret_store_core::{ErrorKind, Persistence as _, Precondition, Record, Value, Write};
 use secret_store_transport::Message as _;
 use secret_store_transport::credential::{
-    Credential, CredentialKey, CredentialKeys, CredentialOwner, CredentialRotationOptions, decrypt_credential,
+    Credential, CredentialKey, CredentialOwner, CredentialRotationOptions, decrypt_credential,
 };
 
 use super::support::{World, encrypt, here, key_at, kind, place, version, wait};
@@ -226,55 +223,4 @@ fn keys_of_credentials_are_wrapped_by_the_tenants_key() {
     let wrapped = &stored_key(&world, &alice, 1)[0];
     assert!(wrapped.starts_with(b"ST1"), "under the tenant's key");
     assert_eq!(world.value(&alice, "password").expect("opens"), "hunter2");
-}
-
-/// A store that ignores what it is told of the history.
-#[derive(Debug)]
-struct Hoarding(Arc<dyn SecretStore>);
-
-#[async_trait::async_trait]
-impl SecretStore for Hoarding {
-    async fn get_with(&self, id: &SecretId, options: GetOptions) -> Result<Secret> {
-        self.0.get_with(id, options).await
-    }
-    async fn put_with(&self, id: &SecretId, value: SecretValue, options: PutOptions) -> Result<SecretInfo> {
-        self.0.put_with(id, value, options).await
-    }
-    async fn delete_with(&self, id: &SecretId, _: DeleteOptions) -> Result<()> {
-        self.0.delete(id).await
-    }
-    async fn list_with(
-        &self,
-        application: &secret_store_core::ApplicationName,
-        options: ListOptions,
-    ) -> Result<secret_store_core::Page<SecretInfo>> {
-        self.0.list_with(application, options).await
-    }
-    async fn history_with(&self, id: &SecretId, options: ListOptions) -> Result<secret_store_core::Page<SecretInfo>> {
-        self.0.history_with(id, options).await
-    }
-}
-
-#[test]
-fn a_store_that_keeps_the_old_key_is_found_out() {
-    let world = World::new();
-    let (alice, old) = world.user("alice");
-    world.ingest(&alice, &encrypt(&old, "password", 1, "hunter2"));
-    let hoarding = Arc::new(Hoarding(world.store_over(world.memory.clone())));
-    let keys = CredentialKeys::new(hoarding, world.memory.clone()).with_authority(world.authority.clone());
-    let keys = keys.with_clock(world.clock.clone());
-    let kept = wait(keys.rotate_data_key(&alice, version(1), &options()));
-    assert_eq!(kind(kept), ErrorKind::Unsupported);
-    assert!(wait(world.keys().rotate_data_key(&alice, version(1), &options())).expect("rotated").is_finished());
-    assert_eq!(
-        wait(
-            world
-                .store_over(world.memory.clone())
-                .history(&SecretId::parse(alice.application().as_str(), "credential-key/0000000001").expect("valid"))
-        )
-        .expect("listed")
-        .items
-        .len(),
-        0
-    );
 }

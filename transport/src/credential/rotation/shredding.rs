@@ -6,30 +6,47 @@ use super::CredentialRotation;
 use crate::credential::keys::{CredentialKeys, key_id};
 use crate::credential::place::{CredentialKeyVersion, CredentialOwner};
 
-/// So many versions before the current one are looked for when older keys are deleted, whether or not they are listed.
-const RECENT: u32 = 16;
+/// So often it is looked whether somebody has put an older key back.
+const MAX_PASSES: usize = 16;
 
 impl CredentialKeys {
+    /// Deletes every older key that there is, of these versions and of those that a listing shows, until there is none.
     pub(super) async fn shred_below(
         &self,
         owner: &CredentialOwner,
-        version: CredentialKeyVersion,
+        known: Vec<CredentialKeyVersion>,
         rotation: &mut CredentialRotation,
     ) -> Result<()> {
-        let mut older = self.versions(owner).await?;
+        let mut left = self.listed_below(owner, rotation.version()).await?;
         // Not only what a listing shows: of a key whose deletion was interrupted only earlier versions are left.
-        let recent = version.get().saturating_sub(RECENT)..version.get();
-        older.extend(recent.filter_map(|number| CredentialKeyVersion::new(number).ok()));
-        older.retain(|older| *older < version);
-        older.sort();
-        older.dedup();
-        for older in older {
-            if self.shred(owner, older).await? {
-                rotation.shredded.push(older);
+        for version in known {
+            if !left.contains(&version) && self.has_history(owner, version).await? {
+                left.push(version);
             }
         }
-        rotation.finish();
-        Ok(())
+        for _ in 0..MAX_PASSES {
+            if left.is_empty() {
+                rotation.finish();
+                return Ok(());
+            }
+            left.sort();
+            for version in left {
+                if self.shred(owner, version).await? && !rotation.shredded.contains(&version) {
+                    rotation.shredded.push(version);
+                }
+            }
+            left = self.listed_below(owner, rotation.version()).await?;
+        }
+        Err(left_by_the_store())
+    }
+
+    async fn listed_below(
+        &self,
+        owner: &CredentialOwner,
+        version: CredentialKeyVersion,
+    ) -> Result<Vec<CredentialKeyVersion>> {
+        let versions = self.versions(owner).await?;
+        Ok(versions.into_iter().filter(|listed| *listed < version).collect())
     }
 
     /// Deletes a key with its history, and looks whether it is gone. Answers whether there was anything.
@@ -40,14 +57,19 @@ impl CredentialKeys {
             Err(error) if error.kind() == ErrorKind::NotFound => false,
             Err(error) => return Err(error),
         };
-        let strong = ListOptions::default().with_consistency(Consistency::Strong);
-        let left = self.store.history_with(&id, strong).await?;
-        if left.items.is_empty() && left.next.is_none() {
-            return Ok(existed);
-        }
-        Err(Error::new(
-            ErrorKind::Unsupported,
-            "the store left earlier versions of the deleted key: use one whose `delete_with` follows `HistoryDeletion`",
-        ))
+        if self.has_history(owner, version).await? { Err(left_by_the_store()) } else { Ok(existed) }
     }
+
+    async fn has_history(&self, owner: &CredentialOwner, version: CredentialKeyVersion) -> Result<bool> {
+        let strong = ListOptions::default().with_consistency(Consistency::Strong);
+        let earlier = self.store.history_with(&key_id(owner, version), strong).await?;
+        Ok(!earlier.items.is_empty() || earlier.next.is_some())
+    }
+}
+
+fn left_by_the_store() -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        "the store left versions of the deleted key: use one whose `delete_with` follows `HistoryDeletion`",
+    )
 }
