@@ -18,17 +18,27 @@ pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 pub(crate) struct ManualClock {
     millis: AtomicU64,
     monotonic: AtomicU64,
+    asked: AtomicU64,
 }
 
 impl ManualClock {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { millis: AtomicU64::new(1_700_000_000_000), monotonic: AtomicU64::new(0) })
+        Arc::new(Self {
+            millis: AtomicU64::new(1_700_000_000_000),
+            monotonic: AtomicU64::new(0),
+            asked: AtomicU64::new(0),
+        })
     }
 
     pub(crate) fn advance(&self, by: Duration) {
         let by = u64::try_from(by.as_millis()).expect("a short time");
         self.millis.fetch_add(by, Ordering::SeqCst);
         self.monotonic.fetch_add(by, Ordering::SeqCst);
+    }
+
+    /// How often it was asked since the last time: whoever looks whether a session is over asks it.
+    pub(crate) fn asked(&self) -> u64 {
+        self.asked.swap(0, Ordering::SeqCst)
     }
 
     /// The machine is suspended: the monotonic clock stands still.
@@ -45,6 +55,7 @@ impl ManualClock {
 #[async_trait]
 impl Clock for ManualClock {
     fn now(&self) -> SystemTime {
+        self.asked.fetch_add(1, Ordering::SeqCst);
         UNIX_EPOCH + Duration::from_millis(self.millis.load(Ordering::SeqCst))
     }
 
