@@ -146,21 +146,24 @@ impl ServerSession {
         Ok((payload, Reply { id, request: request.seal()?, expiry: parts.expiry }))
     }
 
-    /// Seals the response to a request, of at most [`MAX_PAYLOAD_BYTES`](super::MAX_PAYLOAD_BYTES).
+    /// Seals the response to a request, of at most [`MAX_PAYLOAD_BYTES`](super::MAX_PAYLOAD_BYTES), while the request is valid: later its
+    /// client would not open it.
     ///
     /// # Errors
     ///
     /// [`TooLarge`](ErrorKind::TooLarge); [`InvalidInput`](ErrorKind::InvalidInput) for a request of another session;
-    /// [`Expired`](ErrorKind::Expired) when the session is over; [`Unavailable`](ErrorKind::Unavailable) when the operating system gives
-    /// no random bytes.
+    /// [`Expired`](ErrorKind::Expired) when the session is over, or the request has [expired](Reply::expiry) by more than
+    /// [`Expiry::SKEW`]; [`Unavailable`](ErrorKind::Unavailable) when the operating system gives no random bytes.
     #[expect(clippy::needless_pass_by_value, reason = "a reply is given once")]
     pub fn respond(&self, reply: Reply, payload: &[u8]) -> Result<ChannelResponse> {
         check_payload(payload)?;
         if reply.id.session != self.session.id {
             return Err(Error::invalid_input("this request came over another session: answer it there"));
         }
+        let keys = self.session.keys()?;
+        reply.expiry.check(self.session.clock())?;
         let aad = ResponseParts::aad(&self.session.hash, reply.id.number, reply.expiry, &reply.request);
-        let sealed = self.session.keys()?.responses.seal(&aad, payload)?;
+        let sealed = keys.responses.seal(&aad, payload)?;
         Ok(ChannelResponse::new(&self.session.id, reply.id.number, &sealed))
     }
 

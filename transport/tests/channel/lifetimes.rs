@@ -24,6 +24,42 @@ fn an_expired_request_is_refused_and_so_is_its_response() {
     assert_eq!(kind(client.open(&mut pending, &response)), ErrorKind::Expired);
 }
 
+/// Nothing is sealed that no client opens any more, and no reply outlives its request.
+#[test]
+fn what_is_answered_too_late_is_not_sealed() {
+    let clock = ManualClock::new();
+    let (client, at_server) = agree(&server(&clock), &clock);
+    let ((in_time, mut pending), (late, _)) = (ask(&client, "get"), ask(&client, "get"));
+    let [in_time, late] = [in_time, late].map(|request| take(&at_server, &request, "get"));
+    assert_eq!(in_time.expiry(), late.expiry());
+    clock.advance(MINUTE + Expiry::SKEW);
+    let response = at_server.respond(in_time, b"hunter2").expect("at the last moment");
+    assert_eq!(client.open(&mut pending, &response).expect("opens").expose_secret(), b"hunter2");
+    clock.advance(MOMENT);
+    assert_eq!(kind(at_server.respond(late, b"hunter2")), ErrorKind::Expired);
+    assert!(!at_server.is_over(), "the session goes on");
+    let (request, mut pending) = ask(&client, "again");
+    let response = at_server.respond(take(&at_server, &request, "again"), b"hunter3").expect("responds");
+    client.open(&mut pending, &response).expect("opens");
+}
+
+/// The session's end counts too, by whichever clock says more, also while the request would still be valid.
+#[test]
+fn nothing_is_sealed_after_the_sessions_end() {
+    for suspended in [false, true] {
+        let clock = ManualClock::new();
+        let (client, at_server) = agree(&server(&clock), &clock);
+        let requests = [(); 2].map(|()| client.seal(b"get", 10 * MINUTE).expect("seals").0);
+        let [in_time, late] = requests.map(|request| take(&at_server, &request, "get"));
+        let pass = |by| if suspended { clock.suspend(by) } else { clock.advance(by) };
+        pass(10 * MINUTE);
+        at_server.respond(in_time, b"hunter2").expect("at the last moment of idleness");
+        pass(MOMENT);
+        assert_eq!(kind(at_server.respond(late, b"hunter2")), ErrorKind::Expired);
+        assert!(at_server.is_over());
+    }
+}
+
 /// A client whose clock is far ahead would make requests that stay valid for too long.
 #[test]
 fn a_request_valid_for_too_long_is_refused() {
