@@ -15,6 +15,7 @@ mod random;
 mod recipient;
 pub mod retrieval;
 pub mod sealed;
+mod service;
 mod stack;
 mod suite;
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use secret_store_core::{ApplicationName, Error, ErrorKind, Result, SecretId, SecretName, TenantId};
+use secret_store_core::{ApplicationName, Error, ErrorKind, Result, SecretName, TenantId};
 
 /// The largest number of bytes of an environment's name.
 pub(crate) const MAX_ENVIRONMENT_BYTES: usize = 64;
@@ -178,10 +178,6 @@ impl Places {
                 "this server holds no secrets of that organisation and environment: configure the place",
             )
         })
-    }
-
-    pub(crate) fn id(&self, target: &Target) -> Result<SecretId> {
-        self.application(&target.place).map(|application| SecretId::new(application, target.name.clone()))
     }
 }
 

@@ -6,15 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use secret_store_core::audit::AuditRecorder;
-use secret_store_core::{ApplicationName, Clock, Error, ErrorKind, Persistence, Result, SystemClock};
+use secret_store_core::{ApplicationName, Clock, Error, ErrorKind, Persistence, Result};
 
 use super::key::CredentialVerifyKey;
 use super::message::{Credential, CredentialInfo};
 use super::place::{CredentialKeyVersion, CredentialOwner};
-use super::records::{CredentialRecords, KeyState};
-use super::submit::{Judge, Submission};
+use super::records::KeyState;
+use super::submit::{Judge, Ledger};
 use crate::key_record::{KeyRecord, KeyRole, Trust, TrustedKey};
-use crate::wire::Message as _;
 
 /// So many verified keys are kept; then the rest are verified anew.
 const MAX_VERIFIED: usize = 4096;
@@ -56,10 +55,8 @@ const MAX_VERIFIED: usize = 4096;
 /// Cheap to clone; clones share the verified keys.
 #[derive(Clone)]
 pub struct CredentialIntake {
-    records: CredentialRecords,
+    ledger: Ledger,
     trust: Trust,
-    clock: Arc<dyn Clock>,
-    audit: Option<AuditRecorder>,
     verified: Arc<Mutex<VerifiedKeys>>,
 }
 
@@ -76,23 +73,20 @@ impl CredentialIntake {
     /// An intake over a persistence, which believes verify keys for this reason.
     #[must_use]
     pub fn new(records: Arc<dyn Persistence>, trust: Trust) -> Self {
-        let records = CredentialRecords(records);
-        Self { records, trust, clock: Arc::new(SystemClock), audit: None, verified: Arc::default() }
+        Self { ledger: Ledger::new(records), trust, verified: Arc::default() }
     }
 
     /// Another clock than the operating system's, for tests.
     #[must_use]
-    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
-        self
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { ledger: self.ledger.with_clock(clock), ..self }
     }
 
     /// Records every submission, taken or refused ([`AuditRecorder::for_request`] says whose): an intent before, an outcome after.
     /// What cannot be recorded is refused.
     #[must_use]
-    pub fn with_audit(mut self, audit: AuditRecorder) -> Self {
-        self.audit = Some(audit);
-        self
+    pub fn with_audit(self, audit: AuditRecorder) -> Self {
+        Self { ledger: self.ledger.with_audit(audit), ..self }
     }
 
     /// Verifies a credential and stores its bytes. Answers what it says of itself, authenticated now.
@@ -105,7 +99,7 @@ impl CredentialIntake {
     /// [`Conflict`](ErrorKind::Conflict) where this revision of the field or a later one is stored, with the record's revision;
     /// otherwise as the [`Persistence`] and the audit sink.
     pub async fn ingest(&self, owner: &CredentialOwner, credential: Credential) -> Result<CredentialInfo> {
-        self.submission().submit(owner, credential, self).await
+        self.ledger.submit(owner, credential, self).await
     }
 
     /// The same of bytes as they came: what is no credential is refused, and the refusal recorded.
@@ -115,14 +109,7 @@ impl CredentialIntake {
     /// Also [`NotSealed`](ErrorKind::NotSealed) for what is no credential (a plaintext, in whatever encoding),
     /// [`Unsupported`](ErrorKind::Unsupported) for one of a later release, [`TooLarge`](ErrorKind::TooLarge).
     pub async fn ingest_bytes(&self, owner: &CredentialOwner, submitted: Vec<u8>) -> Result<CredentialInfo> {
-        match Credential::from_bytes(submitted) {
-            Ok(credential) => self.ingest(owner, credential).await,
-            Err(refusal) => self.submission().refuse(owner, refusal).await,
-        }
-    }
-
-    fn submission(&self) -> Submission<'_> {
-        Submission { records: &self.records, clock: &*self.clock, audit: self.audit.as_ref() }
+        self.ledger.submit_bytes(owner, submitted, self).await
     }
 
     /// The verify key of a record, verified once as long as the record stays the same.
@@ -135,11 +122,11 @@ impl CredentialIntake {
         let place = (owner.application().clone(), version);
         let known = self.verified.lock().unwrap_or_else(PoisonError::into_inner).get(&place).cloned();
         if let Some(known) = known.filter(|known| known.record == *record && known.key.tenant() == owner.tenant()) {
-            known.trusted.check_time(&*self.clock)?;
+            known.trusted.check_time(&*self.ledger.clock)?;
             return Ok(known);
         }
         let subject = owner.tenant().as_str();
-        let trusted = record.verify(&self.trust, KeyRole::CredentialVerify, subject, &*self.clock)?;
+        let trusted = record.verify(&self.trust, KeyRole::CredentialVerify, subject, &*self.ledger.clock)?;
         if trusted.version() != version.get() {
             return Err(Error::integrity());
         }

@@ -1,8 +1,12 @@
-//! Taking a credential that a client submitted: what both kinds of intake share.
+//! What servers of credentials share, and taking a credential that a client submitted: the same for both kinds of intake.
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use secret_store_core::audit::{Action, AuditRecorder};
-use secret_store_core::{ApplicationName, Clock, Error, ErrorKind, Result, SecretName, SecretVersion, Stored};
+use secret_store_core::{
+    ApplicationName, Clock, Error, ErrorKind, Persistence, Result, SecretName, SecretVersion, Stored, SystemClock,
+};
 
 use super::message::{Credential, CredentialInfo};
 use super::place::CredentialOwner;
@@ -19,14 +23,27 @@ pub(super) trait Judge: Sync {
     async fn judge(&self, owner: &CredentialOwner, credential: &Credential, key: &KeyState) -> Result<()>;
 }
 
-/// What an intake works with, besides its judge.
-pub(super) struct Submission<'a> {
-    pub(super) records: &'a CredentialRecords,
-    pub(super) clock: &'a dyn Clock,
-    pub(super) audit: Option<&'a AuditRecorder>,
+/// Where credentials stand, by which clock, and who records what is done with them: what every server of credentials works with.
+#[derive(Clone)]
+pub(super) struct Ledger {
+    pub(super) records: CredentialRecords,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) audit: Option<AuditRecorder>,
 }
 
-impl Submission<'_> {
+impl Ledger {
+    pub(super) fn new(records: Arc<dyn Persistence>) -> Self {
+        Self { records: CredentialRecords(records), clock: Arc::new(SystemClock), audit: None }
+    }
+
+    pub(super) fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
+    pub(super) fn with_audit(self, audit: AuditRecorder) -> Self {
+        Self { audit: Some(audit), ..self }
+    }
+
     /// Takes a credential, or refuses it and changes nothing.
     pub(super) async fn submit(
         &self,
@@ -40,9 +57,17 @@ impl Submission<'_> {
         self.recorded(owner.application(), &[name], taken, revision).await
     }
 
-    /// Records that something was refused which is no credential at all.
-    pub(super) async fn refuse(&self, owner: &CredentialOwner, refusal: Error) -> Result<CredentialInfo> {
-        self.recorded(owner.application(), &[], async { Err(refusal) }, None).await
+    /// The same of bytes as they came. That something was refused which is no credential at all is recorded too.
+    pub(super) async fn submit_bytes(
+        &self,
+        owner: &CredentialOwner,
+        submitted: Vec<u8>,
+        judge: &dyn Judge,
+    ) -> Result<CredentialInfo> {
+        match Credential::from_bytes(submitted) {
+            Ok(credential) => self.submit(owner, credential, judge).await,
+            Err(refusal) => self.recorded(owner.application(), &[], async { Err(refusal) }, None).await,
+        }
     }
 
     async fn recorded(
@@ -52,7 +77,7 @@ impl Submission<'_> {
         taken: impl Future<Output = Result<CredentialInfo>> + Send,
         revision: Option<SecretVersion>,
     ) -> Result<CredentialInfo> {
-        match self.audit {
+        match &self.audit {
             Some(audit) => audit.record_mutation(Action::Ingest, application, names, taken, |_| revision).await,
             None => taken.await,
         }
@@ -68,7 +93,7 @@ impl Submission<'_> {
         if info.tenant != *owner.tenant() {
             return Err(Error::integrity());
         }
-        check_expiry(&info, self.clock)?;
+        check_expiry(&info, &*self.clock)?;
         let (slot, mut judged) = (Slot::Credential(credential.clone()), None);
         let mut attempt = 0;
         loop {

@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use secret_store_core::audit::AuditRecorder;
-use secret_store_core::{Clock, ErrorKind, Persistence, Result, SecretStore, SystemClock};
+use secret_store_core::{Clock, ErrorKind, Persistence, Result, SecretStore};
 
 use super::keys::load_key;
 use super::message::{Credential, CredentialInfo};
 use super::place::CredentialOwner;
-use super::records::{CredentialRecords, KeyState};
+use super::records::KeyState;
 use super::seal::decrypt_credential;
-use super::submit::{Judge, Submission, key_retired};
-use crate::wire::Message as _;
+use super::submit::{Judge, Ledger, key_retired};
 
 /// Takes credentials by opening them with the user's key, for a moment, and stores the submitted bytes as they are.
 ///
@@ -22,30 +21,26 @@ use crate::wire::Message as _;
 #[derive(Clone)]
 pub struct TrialOpenIntake {
     store: Arc<dyn SecretStore>,
-    records: CredentialRecords,
-    clock: Arc<dyn Clock>,
-    audit: Option<AuditRecorder>,
+    ledger: Ledger,
 }
 
 impl TrialOpenIntake {
     /// An intake over the store with users' keys and the persistence of their credentials.
     #[must_use]
     pub fn new(store: Arc<dyn SecretStore>, records: Arc<dyn Persistence>) -> Self {
-        Self { store, records: CredentialRecords(records), clock: Arc::new(SystemClock), audit: None }
+        Self { store, ledger: Ledger::new(records) }
     }
 
     /// Another clock than the operating system's, for tests.
     #[must_use]
-    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
-        self
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { ledger: self.ledger.with_clock(clock), ..self }
     }
 
     /// Records every submission, as [`CredentialIntake::with_audit`](super::CredentialIntake::with_audit) does.
     #[must_use]
-    pub fn with_audit(mut self, audit: AuditRecorder) -> Self {
-        self.audit = Some(audit);
-        self
+    pub fn with_audit(self, audit: AuditRecorder) -> Self {
+        Self { ledger: self.ledger.with_audit(audit), ..self }
     }
 
     /// Opens a credential, wipes what it says, and stores its bytes.
@@ -54,7 +49,7 @@ impl TrialOpenIntake {
     ///
     /// As [`CredentialIntake::ingest`](super::CredentialIntake::ingest), and as the store.
     pub async fn ingest(&self, owner: &CredentialOwner, credential: Credential) -> Result<CredentialInfo> {
-        self.submission().submit(owner, credential, self).await
+        self.ledger.submit(owner, credential, self).await
     }
 
     /// The same of bytes as they came.
@@ -63,14 +58,7 @@ impl TrialOpenIntake {
     ///
     /// As [`CredentialIntake::ingest_bytes`](super::CredentialIntake::ingest_bytes), and as the store.
     pub async fn ingest_bytes(&self, owner: &CredentialOwner, submitted: Vec<u8>) -> Result<CredentialInfo> {
-        match Credential::from_bytes(submitted) {
-            Ok(credential) => self.ingest(owner, credential).await,
-            Err(refusal) => self.submission().refuse(owner, refusal).await,
-        }
-    }
-
-    fn submission(&self) -> Submission<'_> {
-        Submission { records: &self.records, clock: &*self.clock, audit: self.audit.as_ref() }
+        self.ledger.submit_bytes(owner, submitted, self).await
     }
 }
 

@@ -4,17 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use secret_store_core::audit::{Action, AuditRecorder, AuditedSecret};
-use secret_store_core::{
-    Clock, Error, ErrorKind, Persistence, Result, SecretStore, SecretValue, SecretVersion, SystemClock,
-};
+use secret_store_core::{Clock, Error, ErrorKind, Persistence, Result, SecretStore, SecretValue, SecretVersion};
 
 use super::domain::Host;
 use super::keys::load_key;
 use super::message::{Credential, CredentialInfo};
 use super::place::{CredentialOwner, CredentialPlace};
-use super::records::{CredentialRecords, Slot};
+use super::records::Slot;
 use super::seal::open;
-use super::submit::{check_expiry, key_retired};
+use super::submit::{Ledger, check_expiry, key_retired};
 use super::totp::{Totp, TotpCode};
 
 /// So often a credential whose key is gone is read again: a rotation may have come between the two reads.
@@ -56,31 +54,27 @@ impl CredentialUse {
 #[derive(Clone)]
 pub struct CredentialVault {
     store: Arc<dyn SecretStore>,
-    records: CredentialRecords,
-    clock: Arc<dyn Clock>,
-    audit: Option<AuditRecorder>,
+    ledger: Ledger,
 }
 
 impl CredentialVault {
     /// Over the store with users' keys and the persistence with their credentials.
     #[must_use]
     pub fn new(store: Arc<dyn SecretStore>, records: Arc<dyn Persistence>) -> Self {
-        Self { store, records: CredentialRecords(records), clock: Arc::new(SystemClock), audit: None }
+        Self { store, ledger: Ledger::new(records) }
     }
 
     /// Another clock than the operating system's, for tests.
     #[must_use]
-    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
-        self
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { ledger: self.ledger.with_clock(clock), ..self }
     }
 
     /// Records who used what: one entry for each use, before the closure sees anything of it, and one for each refusal; an intent and an
     /// outcome for each removal. What cannot be recorded is refused. Reads of the users' keys are the store's to record.
     #[must_use]
-    pub fn with_audit(mut self, audit: AuditRecorder) -> Self {
-        self.audit = Some(audit);
-        self
+    pub fn with_audit(self, audit: AuditRecorder) -> Self {
+        Self { ledger: self.ledger.with_audit(audit), ..self }
     }
 
     /// Opens a field of a credential for a closure, and wipes it when that has ended. Answers what the closure answers.
@@ -125,7 +119,7 @@ impl CredentialVault {
         use_for: &CredentialUse,
     ) -> Result<CredentialView> {
         let opened = self.open_unrecorded(owner, place, use_for).await;
-        let Some(audit) = &self.audit else { return opened };
+        let Some(audit) = &self.ledger.audit else { return opened };
         let name = place.audited_name();
         let asked_for = [AuditedSecret { name: name.clone(), version: None }];
         let released =
@@ -150,7 +144,11 @@ impl CredentialVault {
                     let parts = found.parts();
                     key.verify_key().verify_parts(&parts)?;
                     self.check(&info, use_for)?;
-                    return Ok(CredentialView { value: open(&key, &parts)?, info, clock: Arc::clone(&self.clock) });
+                    return Ok(CredentialView {
+                        value: open(&key, &parts)?,
+                        info,
+                        clock: Arc::clone(&self.ledger.clock),
+                    });
                 }
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
@@ -165,7 +163,7 @@ impl CredentialVault {
     }
 
     async fn load(&self, owner: &CredentialOwner, place: &CredentialPlace) -> Result<Credential> {
-        match self.records.load_slot(owner, place).await? {
+        match self.ledger.records.load_slot(owner, place).await? {
             Some((Slot::Credential(credential), _)) => Ok(credential),
             Some((Slot::Removed(_), _)) | None => Err(Error::not_found()),
         }
@@ -185,7 +183,7 @@ impl CredentialVault {
                 "the credential may not be used at this host: its user named another domain",
             ));
         }
-        check_expiry(info, &*self.clock)
+        check_expiry(info, &*self.ledger.clock)
     }
 
     /// Removes a field. Its revision stays, so that no later value has an earlier number: the next one goes on above it.
@@ -196,7 +194,7 @@ impl CredentialVault {
     /// than the caller's; otherwise as the persistence.
     pub async fn remove(&self, owner: &CredentialOwner, place: &CredentialPlace, revision: u64) -> Result<()> {
         let removed = self.remove_unrecorded(owner, place, revision);
-        match &self.audit {
+        match &self.ledger.audit {
             Some(audit) => {
                 let names = [place.audited_name()];
                 audit.record_mutation(Action::Delete, owner.application(), &names, removed, |()| None).await
@@ -206,14 +204,16 @@ impl CredentialVault {
     }
 
     async fn remove_unrecorded(&self, owner: &CredentialOwner, place: &CredentialPlace, revision: u64) -> Result<()> {
-        let Some((slot, stored)) = self.records.load_slot(owner, place).await? else { return Err(Error::not_found()) };
+        let Some((slot, stored)) = self.ledger.records.load_slot(owner, place).await? else {
+            return Err(Error::not_found());
+        };
         if matches!(slot, Slot::Removed(_)) {
             return Err(Error::not_found());
         }
         if slot.revision() != revision {
             return Err(Error::conflict(0, Some(stored.revision)));
         }
-        self.records.replace(owner, place, &Slot::Removed(revision), Some(&stored), None).await
+        self.ledger.records.replace(owner, place, &Slot::Removed(revision), Some(&stored), None).await
     }
 }
 

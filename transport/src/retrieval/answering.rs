@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use ed25519_dalek::Signer as _;
 use secret_store_core::audit::{Action, AuditRecorder, AuditedSecret};
-use secret_store_core::{ApplicationName, Clock, GetOptions, Result, Secret, SecretId, SecretStore, SystemClock};
+use secret_store_core::{ApplicationName, Clock, GetOptions, Result, Secret, SecretId, SecretStore};
 
 use super::bundle::{Answer, Binding, Bundle, encode};
 use super::request::{Asked, RetrievalRequest};
 use crate::once::{Once, SingleUse};
 use crate::organisation_keys::OrganisationKeys;
 use crate::place::Places;
+use crate::service::Service;
 
 /// Answers requests for secrets. Cheap to clone; any number of servers may run on one store.
 ///
@@ -28,14 +29,7 @@ use crate::place::Places;
 /// Authenticate callers, check [`place`](RetrievalRequest::place) and [`names`](RetrievalRequest::names) against what each may read, and name
 /// them with [`for_request`](Self::for_request).
 #[derive(Clone, Debug)]
-pub struct Retrieval {
-    store: Arc<dyn SecretStore>,
-    keys: OrganisationKeys,
-    places: Places,
-    once: Once,
-    recorder: AuditRecorder,
-    clock: Arc<dyn Clock>,
-}
+pub struct Retrieval(Service);
 
 impl Retrieval {
     /// Over a store, with the keys of the organisations, the applications of their places, the marks that all servers of the store
@@ -48,15 +42,13 @@ impl Retrieval {
         once: Once,
         recorder: AuditRecorder,
     ) -> Self {
-        let places = places.beside(keys.application());
-        Self { store, keys, places, once, recorder, clock: Arc::new(SystemClock) }
+        Self(Service::new(store, keys, places, once, recorder))
     }
 
     /// Another clock. Give the same to the keys and the marks.
     #[must_use]
-    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
-        self
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self(self.0.with_clock(clock))
     }
 
     /// The same for one request: its entries name this actor and this request id, as they are given.
@@ -65,7 +57,7 @@ impl Retrieval {
     ///
     /// [`InvalidInput`](secret_store_core::ErrorKind::InvalidInput) when one is empty or longer than 255 bytes.
     pub fn for_request(&self, actor: impl AsRef<str>, request_id: impl AsRef<str>) -> Result<Self> {
-        Ok(Self { recorder: self.recorder.for_request(actor, request_id)?, ..self.clone() })
+        self.0.for_request(actor, request_id).map(Self)
     }
 
     /// Reads the secrets that a request names, and seals them to its key.
@@ -79,8 +71,7 @@ impl Retrieval {
     /// store says of reads. After any error the client makes a new request.
     pub async fn answer(&self, request: &RetrievalRequest) -> Result<Bundle> {
         let asked = request.asked();
-        let application = self.places.application(&asked.place);
-        let recorded_under = application.as_ref().unwrap_or(self.keys.application()).clone();
+        let (application, recorded_under) = self.0.application(&asked.place);
         let asked_for: Vec<_> =
             asked.names.iter().map(|name| AuditedSecret { name: name.clone(), version: None }).collect();
         let answered = match application {
@@ -89,7 +80,7 @@ impl Retrieval {
         };
         let released = |(_, released): &(Bundle, Vec<AuditedSecret>)| released.clone();
         let recorded =
-            self.recorder.record_read(Action::Retrieve, &recorded_under, &asked_for, answered, released).await;
+            self.0.recorder.record_read(Action::Retrieve, &recorded_under, &asked_for, answered, released).await;
         recorded.map(|(bundle, _)| bundle).map_err(|error| error.with_operation("retrieve"))
     }
 
@@ -99,12 +90,12 @@ impl Retrieval {
         asked: &Asked,
         request: &RetrievalRequest,
     ) -> Result<(Bundle, Vec<AuditedSecret>)> {
-        asked.expiry.check_within(&*self.clock, RetrievalRequest::MAX_LIFETIME)?;
-        let key = self.keys.answer_key(&asked.place.organisation, asked.answer_key_version).await?;
+        asked.expiry.check_within(&*self.0.clock, RetrievalRequest::MAX_LIFETIME)?;
+        let key = self.0.keys.answer_key(&asked.place.organisation, asked.answer_key_version).await?;
         // The hash covers id and expiry: another request is another mark.
-        self.once.mark(application, SingleUse::Retrieval, &request.hash(), asked.expiry).await?;
+        self.0.once.mark(application, SingleUse::Retrieval, &request.hash(), asked.expiry).await?;
         let ids: Vec<_> = asked.names.iter().map(|name| SecretId::new(application.clone(), name.clone())).collect();
-        let secrets = self.store.get_many_with(&ids, GetOptions::default()).await?;
+        let secrets = self.0.store.get_many_with(&ids, GetOptions::default()).await?;
         let bundle = seal(asked, request, &secrets, &key)?;
         let released =
             |secret: &Secret| AuditedSecret { name: secret.id().name().clone(), version: Some(secret.info().version) };

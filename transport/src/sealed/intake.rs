@@ -6,7 +6,7 @@ use std::time::Duration;
 use secret_store_core::audit::{Action, AuditRecorder};
 use secret_store_core::{
     Clock, Consistency, Error, ErrorKind, GetOptions, Precondition, PutOptions, Result, SecretId, SecretInfo,
-    SecretStore, SecretValue, SecretVersion, SystemClock,
+    SecretStore, SecretValue, SecretVersion,
 };
 
 use super::request::SealedRequest;
@@ -14,6 +14,7 @@ use super::submission::{Binding, Freshness, Submission, check_size};
 use crate::once::{Nonce, Once, SingleUse};
 use crate::organisation_keys::OrganisationKeys;
 use crate::place::{Place, Places, Target};
+use crate::service::Service;
 use crate::wire::Message as _;
 
 const NONCE_LIFETIME: Duration = Duration::from_secs(5 * 60);
@@ -33,14 +34,7 @@ const NONCE_LIFETIME: Duration = Duration::from_secs(5 * 60);
 /// A seal says nothing about who made it. Authenticate callers, and decide what each may store, before calling; name them with
 /// [`for_request`](Self::for_request).
 #[derive(Clone, Debug)]
-pub struct SealedIntake {
-    store: Arc<dyn SecretStore>,
-    keys: OrganisationKeys,
-    places: Places,
-    once: Once,
-    recorder: AuditRecorder,
-    clock: Arc<dyn Clock>,
-}
+pub struct SealedIntake(Service);
 
 impl SealedIntake {
     /// Over a store, with the keys of the organisations, the applications of their places, the marks that all servers of the store
@@ -53,15 +47,13 @@ impl SealedIntake {
         once: Once,
         recorder: AuditRecorder,
     ) -> Self {
-        let places = places.beside(keys.application());
-        Self { store, keys, places, once, recorder, clock: Arc::new(SystemClock) }
+        Self(Service::new(store, keys, places, once, recorder))
     }
 
     /// Another clock. Give the same to the keys and the marks.
     #[must_use]
-    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
-        self
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self(self.0.with_clock(clock))
     }
 
     /// The same intake for one request: its entries name this actor and this request id, as they are given.
@@ -70,7 +62,7 @@ impl SealedIntake {
     ///
     /// [`InvalidInput`](ErrorKind::InvalidInput) when one is empty or longer than 255 bytes.
     pub fn for_request(&self, actor: impl AsRef<str>, request_id: impl AsRef<str>) -> Result<Self> {
-        Ok(Self { recorder: self.recorder.for_request(actor, request_id)?, ..self.clone() })
+        self.0.for_request(actor, request_id).map(Self)
     }
 
     /// Issues a nonce for one submission to a place, valid for five minutes. Writes a record: let nobody call it whom you do not know.
@@ -80,7 +72,7 @@ impl SealedIntake {
     /// [`PermissionDenied`](ErrorKind::PermissionDenied) for a place without an application, otherwise as
     /// [`Once::issue`](crate::Once::issue).
     pub async fn issue_nonce(&self, place: &Place) -> Result<Nonce> {
-        self.once.issue(&self.places.application(place)?, SingleUse::Submission, NONCE_LIFETIME).await
+        self.0.once.issue(&self.0.places.application(place)?, SingleUse::Submission, NONCE_LIFETIME).await
     }
 
     /// Opens a sealed secret and stores it as a new version of the target, which the caller has from elsewhere than the message: the
@@ -104,7 +96,7 @@ impl SealedIntake {
     pub async fn put_sealed(&self, target: &Target, request: SealedRequest) -> Result<SecretInfo> {
         let put = |id: SecretId| async move {
             let (value, precondition) = self.open(&id, target, request).await?;
-            self.store.put_with(&id, value, PutOptions::default().with_precondition(precondition)).await
+            self.0.store.put_with(&id, value, PutOptions::default().with_precondition(precondition)).await
         };
         self.record(target, put).await.map_err(|error| error.with_operation("put sealed"))
     }
@@ -114,22 +106,16 @@ impl SealedIntake {
     where
         F: Future<Output = Result<SecretInfo>>,
     {
-        let id = self.places.id(target);
-        let application = id.as_ref().map_or(self.keys.application(), SecretId::application).clone();
-        let mutation = async {
-            match id {
-                Ok(id) => put(id).await,
-                Err(error) => Err(error),
-            }
-        };
+        let (application, recorded_under) = self.0.application(&target.place);
+        let mutation = async { put(SecretId::new(application?, target.name.clone())).await };
         let version = |info: &SecretInfo| Some(info.version);
         let names = std::slice::from_ref(&target.name);
-        self.recorder.record_mutation(Action::PutSealed, &application, names, mutation, version).await
+        self.0.recorder.record_mutation(Action::PutSealed, &recorded_under, names, mutation, version).await
     }
 
     #[cfg(feature = "rsa")]
     pub(super) fn store(&self) -> &dyn SecretStore {
-        &*self.store
+        &*self.0.store
     }
 
     /// The value, and the state of the secret it may be put into. The nonce is used up last, so that what does not open uses up none.
@@ -144,9 +130,9 @@ impl SealedIntake {
         if !submission.is_for(target) {
             return Err(Error::integrity());
         }
-        submission.freshness.check(&*self.clock)?;
+        submission.freshness.check(&*self.0.clock)?;
         let Submission { suite, key_version, freshness, sealed, .. } = submission;
-        let pair = self.keys.pair(&target.place.organisation, key_version, suite).await?;
+        let pair = self.0.keys.pair(&target.place.organisation, key_version, suite).await?;
         let binding = Binding { suite, target, key_version, freshness: &freshness };
         let value = pair.open(&binding.info(), &binding.aad(), sealed).await?;
         // A message has room for the larger overhead of RSA.
@@ -157,7 +143,7 @@ impl SealedIntake {
     async fn use_up(&self, id: &SecretId, freshness: &Freshness) -> Result<Precondition> {
         match freshness {
             Freshness::Nonce(nonce) => {
-                self.once.consume(id.application(), SingleUse::Submission, nonce).await.map(|()| Precondition::Any)
+                self.0.once.consume(id.application(), SingleUse::Submission, nonce).await.map(|()| Precondition::Any)
             }
             Freshness::ExpectedVersion { version, .. } => self.expected(id, *version).await,
         }
@@ -166,7 +152,7 @@ impl SealedIntake {
     /// The state of the secret, if this version is the current one: an authentic read says so, not a listing.
     async fn expected(&self, id: &SecretId, version: SecretVersion) -> Result<Precondition> {
         let options = GetOptions::default().with_consistency(Consistency::Strong);
-        let current = self.store.get_with(id, options).await?;
+        let current = self.0.store.get_with(id, options).await?;
         let info = current.info();
         if info.version != version {
             return Err(Error::new(
