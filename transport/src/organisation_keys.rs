@@ -121,7 +121,7 @@ impl OrganisationKeys {
         let (value, version) = KeySet::with_new(set.as_ref(), pair, lifetime, &*self.clock)?;
         // Whoever makes a key that no record can be made of should learn it now.
         let stored = KeySet::parse(value.expose_secret())?;
-        claims(organisation, stored.newest())?;
+        claims(organisation, stored.newest()).await?;
         let precondition = held.map_or(Precondition::Absent, revision);
         let options = PutOptions::default().with_precondition(precondition);
         self.store.put_with(&self.id(organisation)?, value, options).await?;
@@ -167,7 +167,7 @@ impl OrganisationKeys {
     /// [`NotFound`](ErrorKind::NotFound), otherwise as the store and the authority.
     pub async fn records(&self, organisation: &TenantId, authority: &dyn Authority) -> Result<OrganisationRecords> {
         let held = self.load(organisation).await?;
-        let [sealing, answers] = claims(organisation, KeySet::parse(held.expose_secret())?.newest())?;
+        let [sealing, answers] = claims(organisation, KeySet::parse(held.expose_secret())?.newest()).await?;
         Ok(OrganisationRecords {
             sealing: KeyRecord::issue(sealing, authority).await?,
             answers: KeyRecord::issue(answers, authority).await?,
@@ -176,26 +176,18 @@ impl OrganisationKeys {
 
     /// The key pair that something sealed to this version is opened with.
     pub(crate) async fn pair(&self, organisation: &TenantId, version: u32, suite: Suite) -> Result<RecipientKeyPair> {
-        let pair = self.accepted(organisation, version, |held| held.pair()).await?;
+        let held = self.load(organisation).await?;
+        let pair = KeySet::parse(held.expose_secret())?.accepted(version, &*self.clock)?.pair().await?;
         if pair.suite() == suite { Ok(pair) } else { Err(Error::integrity()) }
     }
 
     /// The key that answers are signed with where the client knows this version.
     pub(crate) async fn answer_key(&self, organisation: &TenantId, version: u32) -> Result<SigningKey> {
-        self.accepted(organisation, version, |held| Ok(held.answer_key())).await
-    }
-
-    async fn accepted<T>(
-        &self,
-        organisation: &TenantId,
-        version: u32,
-        take: impl Fn(&HeldVersion<'_>) -> Result<T>,
-    ) -> Result<T> {
-        // Rotated or retired a moment ago, by another server: that counts here too.
         let held = self.load(organisation).await?;
-        take(KeySet::parse(held.expose_secret())?.accepted(version, &*self.clock)?)
+        Ok(KeySet::parse(held.expose_secret())?.accepted(version, &*self.clock)?.answer_key())
     }
 
+    /// Read anew for each use: rotated or retired a moment ago, by another server, counts here too.
     async fn load(&self, organisation: &TenantId) -> Result<Secret> {
         let id = self.id(organisation)?;
         match self.store.get_with(&id, GetOptions::default().with_consistency(Consistency::Strong)).await {
@@ -216,10 +208,10 @@ fn revision(held: &Secret) -> Precondition {
 }
 
 /// What the records of a version say.
-fn claims(organisation: &TenantId, held: &HeldVersion<'_>) -> Result<[KeyClaims; 2]> {
+async fn claims(organisation: &TenantId, held: &HeldVersion<'_>) -> Result<[KeyClaims; 2]> {
     let (not_before, expires) = (time(held.not_before)?, time(held.expires)?);
     let lifetime = expires.duration_since(not_before).map_err(|_| Error::integrity())?;
-    let (pair, answers) = (held.pair()?, held.answer_key().verifying_key().to_bytes());
+    let (pair, answers) = (held.pair().await?, held.answer_key().verifying_key().to_bytes());
     let sealing = KeyClaims::sealing(organisation.as_str(), held.version, pair.public_key(), not_before, lifetime)?;
     let answers = (KeyAlgorithm::Ed25519, &answers[..]);
     let answers =
@@ -244,3 +236,6 @@ pub(crate) mod fuzzing {
         true
     }
 }
+
+#[cfg(all(test, feature = "rsa"))]
+mod tests;

@@ -9,7 +9,7 @@ pub(crate) use rsa::BareKey;
 
 use std::fmt;
 
-use secret_store_core::{Error, Result, SecretValue};
+use secret_store_core::{Error, Result, SecretValue, blocking};
 use zeroize::Zeroizing;
 
 use crate::random::random;
@@ -223,6 +223,17 @@ impl RecipientKeyPair {
             }
             #[cfg(not(feature = "rsa"))]
             Suite::RsaOaep => Err(no_rsa()),
+        }
+    }
+
+    /// The same where RSA must hold up nobody: it takes and checks its keys on a thread of its own.
+    pub(crate) async fn load(stored: &[u8]) -> Result<Self> {
+        match Suite::from_code(Reader::new(stored, Kind::StoredKey, MAX_STORED_BYTES)?.suite())? {
+            Suite::HpkeX25519 => Self::from_stored(stored),
+            Suite::RsaOaep => {
+                let stored = Zeroizing::new(stored.to_vec());
+                blocking::unblock(move || Self::from_stored(&stored)).await
+            }
         }
     }
 

@@ -30,8 +30,8 @@ pub(super) struct HeldVersion<'a> {
 }
 
 impl HeldVersion<'_> {
-    pub(super) fn pair(&self) -> Result<RecipientKeyPair> {
-        RecipientKeyPair::from_stored(self.pair)
+    pub(super) async fn pair(&self) -> Result<RecipientKeyPair> {
+        RecipientKeyPair::load(self.pair).await
     }
 
     pub(super) fn answer_key(&self) -> ed25519_dalek::SigningKey {
@@ -175,8 +175,9 @@ mod tests {
         let set = KeySet::parse(&frozen).expect("a set");
         let found: Vec<_> = set.versions().iter().map(|held| (held.version, held.not_before.as_millis())).collect();
         assert_eq!(found, [(2, 1_767_225_600_000), (3, 1_767_225_600_000)]);
-        assert_eq!(set.versions()[0].pair().expect("a pair").suite(), crate::Suite::RsaOaep);
-        assert_eq!(set.newest().pair().expect("a pair").suite(), crate::Suite::HpkeX25519);
+        let suite = |held: &HeldVersion<'_>| futures::executor::block_on(held.pair()).expect("a pair").suite();
+        assert_eq!(suite(&set.versions()[0]), crate::Suite::RsaOaep);
+        assert_eq!(suite(set.newest()), crate::Suite::HpkeX25519);
         assert_eq!(set.newest().answer_key().to_bytes(), [3; 32]);
         assert_eq!(KeySet::write(set.versions().iter()).expose_secret(), frozen);
     }
