@@ -79,7 +79,7 @@ impl Retrieval {
         let asked_for: Vec<_> =
             asked.names.iter().map(|name| AuditedSecret { name: name.clone(), version: None }).collect();
         let answered = match application {
-            Ok(application) => self.read_and_seal(&application, &asked, request).await,
+            Ok(application) => self.read_and_seal(&application, asked, request).await,
             Err(error) => Err(error),
         };
         let released = |(_, released): &(Bundle, Vec<AuditedSecret>)| released.clone();

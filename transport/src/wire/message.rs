@@ -46,15 +46,22 @@ macro_rules! message {
             }
         }
 
+        $crate::wire::carried!($name);
+    };
+}
+
+/// What a [`Message`] has besides: it is shown by its size, and carried by serde.
+macro_rules! carried {
+    ($name:ident) => {
         impl std::fmt::Debug for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                write!(f, concat!(stringify!($name), "([{} bytes])"), self.0.len())
+                write!(f, concat!(stringify!($name), "([{} bytes])"), $crate::wire::Message::as_bytes(self).len())
             }
         }
 
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                $crate::wire::serde_bytes::serialize(&self.0, serializer)
+                $crate::wire::serde_bytes::serialize($crate::wire::Message::as_bytes(self), serializer)
             }
         }
 
@@ -67,4 +74,5 @@ macro_rules! message {
         }
     };
 }
+pub(crate) use carried;
 pub(crate) use message;
