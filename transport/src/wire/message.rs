@@ -4,7 +4,8 @@ use secret_store_core::Result;
 
 /// A message of this crate: a newtype over the bytes of one frame whose form was checked.
 ///
-/// With serde it is a string of base64url without padding (RFC 4648, section 5) in formats for people, bytes in others.
+/// With serde it is a string of base64url without padding (RFC 4648, section 5) in formats for people, bytes in others. Nothing is allocated
+/// for what is longer than the message may be or of another type, and no error quotes it.
 pub trait Message: Sized {
     /// The largest size, in bytes. Checked before anything is parsed or allocated.
     const MAX_BYTES: usize;
