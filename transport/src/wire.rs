@@ -9,7 +9,7 @@ pub(crate) mod serde_bytes;
 mod writer;
 
 pub use message::Message;
-pub(crate) use message::message;
+pub(crate) use message::{carried, message};
 pub(crate) use reader::Reader;
 pub(crate) use writer::{Writer, transcript};
 

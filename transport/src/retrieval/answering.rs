@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use ed25519_dalek::Signer as _;
 use secret_store_core::audit::{Action, AuditRecorder, AuditedSecret};
-use secret_store_core::{ApplicationName, Clock, GetOptions, Result, Secret, SecretId, SecretStore};
+use secret_store_core::{ApplicationName, Clock, Error, ErrorKind, GetOptions, Result, Secret, SecretId, SecretStore};
 
-use super::bundle::{Answer, Binding, Bundle, encode};
+use super::bundle::{Answer, Binding, Bundle, BundleSize, encode};
 use super::request::{Asked, RetrievalRequest};
 use crate::once::{Once, SingleUse};
 use crate::organisation_keys::OrganisationKeys;
 use crate::place::Places;
 use crate::service::Service;
+
+/// How many secrets are read at once before anything is known of their sizes, and at the least afterwards.
+const FIRST_READ: usize = 10;
+const FEWEST_READ: usize = 4;
 
 /// Answers requests for secrets. Cheap to clone; any number of servers may run on one store.
 ///
@@ -60,7 +64,7 @@ impl Retrieval {
         self.0.for_request(actor, request_id).map(Self)
     }
 
-    /// Reads the secrets that a request names, and seals them to its key.
+    /// Reads the secrets that a request names, and seals them to its key. Reads no more of them once those it has are too large together.
     ///
     /// # Errors
     ///
@@ -75,7 +79,7 @@ impl Retrieval {
         let asked_for: Vec<_> =
             asked.names.iter().map(|name| AuditedSecret { name: name.clone(), version: None }).collect();
         let answered = match application {
-            Ok(application) => self.read_and_seal(&application, &asked, request).await,
+            Ok(application) => self.read_and_seal(&application, asked, request).await,
             Err(error) => Err(error),
         };
         let released = |(_, released): &(Bundle, Vec<AuditedSecret>)| released.clone();
@@ -95,11 +99,33 @@ impl Retrieval {
         // The hash covers id and expiry: another request is another mark.
         self.0.once.mark(application, SingleUse::Retrieval, &request.hash(), asked.expiry).await?;
         let ids: Vec<_> = asked.names.iter().map(|name| SecretId::new(application.clone(), name.clone())).collect();
-        let secrets = self.0.store.get_many_with(&ids, GetOptions::default()).await?;
+        let secrets = self.read(&ids).await?;
         let bundle = seal(asked, request, &secrets, &key)?;
         let released =
             |secret: &Secret| AuditedSecret { name: secret.id().name().clone(), version: Some(secret.info().version) };
         Ok((bundle, secrets.iter().map(released).collect()))
+    }
+
+    /// All of them, or an error as soon as those that were read are too large together: the first few at once, then as many as their
+    /// sizes let fit.
+    async fn read(&self, ids: &[SecretId]) -> Result<Vec<Secret>> {
+        let (mut secrets, mut size) = (Vec::with_capacity(ids.len()), BundleSize::of_none());
+        let mut at_once = FIRST_READ;
+        while secrets.len() < ids.len() {
+            let rest = &ids[secrets.len()..];
+            let asked = &rest[..at_once.min(rest.len())];
+            let before = size.left();
+            let read = self.0.store.get_many_with(asked, GetOptions::default()).await?;
+            if read.len() != asked.len() {
+                let reason = "the store answered another number of secrets than it was asked for";
+                return Err(Error::new(ErrorKind::Unavailable, reason));
+            }
+            read.iter().try_for_each(|secret| size.add(secret))?;
+            secrets.extend(read);
+            let average = (before - size.left()) / asked.len();
+            at_once = (size.left() / average.max(1)).max(FEWEST_READ);
+        }
+        Ok(secrets)
     }
 }
 

@@ -86,15 +86,33 @@ impl Binding {
     }
 }
 
+/// How much of a bundle is taken up.
+pub(super) struct BundleSize(usize);
+
+impl BundleSize {
+    pub(super) fn of_none() -> Self {
+        Self(HEADER_BYTES)
+    }
+
+    /// With one secret more, unless that is too much.
+    pub(super) fn add(&mut self, secret: &Secret) -> Result<()> {
+        self.0 += 3 * LENGTH_BYTES + secret.id().name().as_str().len() + 8 + secret.expose_secret().len();
+        if self.0 > MAX_BUNDLE_BYTES {
+            return Err(Error::too_large("the secrets of one request", MAX_BUNDLE_BYTES as u64, self.0 as u64));
+        }
+        Ok(())
+    }
+
+    pub(super) fn left(&self) -> usize {
+        MAX_BUNDLE_BYTES - self.0
+    }
+}
+
 /// The secrets as one message, sized once.
 pub(super) fn encode(suite: Suite, secrets: &[Secret]) -> Result<SecretValue> {
-    let size =
-        |secret: &Secret| 3 * LENGTH_BYTES + secret.id().name().as_str().len() + 8 + secret.expose_secret().len();
-    let field_bytes: usize = secrets.iter().map(size).sum();
-    let bytes = HEADER_BYTES + field_bytes;
-    if bytes > MAX_BUNDLE_BYTES {
-        return Err(Error::too_large("the secrets of one request", MAX_BUNDLE_BYTES as u64, bytes as u64));
-    }
+    let mut size = BundleSize::of_none();
+    secrets.iter().try_for_each(|secret| size.add(secret))?;
+    let field_bytes = size.0 - HEADER_BYTES;
     let mut frame = Writer::with_capacity(Kind::Bundle, suite.code(), field_bytes);
     for secret in secrets {
         frame = frame

@@ -1,16 +1,18 @@
 //! The message that asks.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secret_store_core::{Error, MAX_ID_BYTES, MAX_NAME_BYTES, Result, SecretName, TenantId};
 use sha2::{Digest, Sha256};
+use zeroize::Zeroize as _;
 
 use crate::expiry::Expiry;
 use crate::place::{Environment, MAX_ENVIRONMENT_BYTES, Place};
 use crate::recipient::{MAX_PUBLIC_KEY_BYTES, RecipientPublicKey};
 use crate::suite::Suite;
-use crate::wire::{Kind, Message, Reader, Writer, message};
+use crate::wire::{Kind, Message, Reader, Writer, carried};
 
 /// The largest number of secrets in one request.
 pub const MAX_NAMES: usize = 100;
@@ -18,11 +20,42 @@ pub const MAX_NAMES: usize = 100;
 pub(super) const REQUEST_ID_BYTES: usize = 16;
 const MAX_NAMES_BYTES: usize = MAX_NAMES * (2 + MAX_NAME_BYTES);
 
-message! {
-    /// A request for secrets, with the key to seal them to. Nothing in it is secret, and nothing authenticates it: who asks, the
-    /// server finds out otherwise.
-    RetrievalRequest, MAX_NAMES_BYTES + 2048, |bytes| Asked::parse(bytes).map(drop)
+/// A request for secrets, with the key to seal them to. Nothing in it is secret, and nothing authenticates it: who asks, the
+/// server finds out otherwise. Parsed once: clones share what was found.
+#[derive(Clone)]
+pub struct RetrievalRequest {
+    bytes: Vec<u8>,
+    asked: Arc<Asked>,
 }
+
+impl Message for RetrievalRequest {
+    const MAX_BYTES: usize = MAX_NAMES_BYTES + 2048;
+
+    fn from_bytes(mut bytes: Vec<u8>) -> Result<Self> {
+        match Asked::parse(&bytes) {
+            Ok(asked) => Ok(Self { bytes, asked: Arc::new(asked) }),
+            Err(refusal) => {
+                bytes.zeroize();
+                Err(refusal)
+            }
+        }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+carried!(RetrievalRequest);
+
+/// What was parsed follows from the bytes.
+impl PartialEq for RetrievalRequest {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for RetrievalRequest {}
 
 impl RetrievalRequest {
     /// The longest time within which a request is answered: five minutes.
@@ -31,17 +64,17 @@ impl RetrievalRequest {
     /// Whose secrets are asked for: for the server, to decide whether the caller may have them.
     #[must_use]
     pub fn place(&self) -> Place {
-        self.asked().place
+        self.asked.place.clone()
     }
 
     /// Which secrets are asked for, in this order.
     #[must_use]
     pub fn names(&self) -> Vec<SecretName> {
-        self.asked().names
+        self.asked.names.clone()
     }
 
-    pub(super) fn asked(&self) -> Asked {
-        Asked::parse(self.as_bytes()).expect("a request that exists was parsed")
+    pub(super) fn asked(&self) -> &Asked {
+        &self.asked
     }
 
     /// What its bundle is bound to: every byte of it.

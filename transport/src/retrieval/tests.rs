@@ -42,10 +42,26 @@ fn answers(pair: RecipientKeyPair, request: &str, bundle: &str) {
     assert_eq!(found, [("MainDb", 2, &b"hunter2"[..]), ("Api", 1, b"")]);
 }
 
+/// Not for each question to it: a server asks for place and names before it answers.
+#[test]
+fn a_request_is_parsed_once() {
+    let request = RetrievalRequest::from_bytes(vector("sealed.json", "request-hpke")).expect("a request");
+    let (again, first) = (request.clone(), request.asked());
+    assert_eq!((request.place(), request.names()), (first.place.clone(), first.names.clone()));
+    assert!(std::ptr::eq(first, request.asked()) && std::ptr::eq(first, again.asked()));
+    assert_eq!(again, request);
+    let (other, _) = client(stored_pair());
+    assert_eq!(other, request, "by their bytes, however they were made");
+}
+
+fn stored_pair() -> RecipientKeyPair {
+    let stored = [b"SX1\x0a\x01\0\0\0\x01\x01\0\0\0\x20".as_slice(), &[5; 32]].concat();
+    RecipientKeyPair::from_stored(&stored).expect("a pair")
+}
+
 #[test]
 fn the_frozen_request_and_bundle_fit() {
-    let stored = [b"SX1\x0a\x01\0\0\0\x01\x01\0\0\0\x20".as_slice(), &[5; 32]].concat();
-    answers(RecipientKeyPair::from_stored(&stored).expect("a pair"), "request-hpke", "bundle-hpke");
+    answers(stored_pair(), "request-hpke", "bundle-hpke");
 }
 
 #[cfg(feature = "rsa")]

@@ -4,7 +4,8 @@ use secret_store_core::Result;
 
 /// A message of this crate: a newtype over the bytes of one frame whose form was checked.
 ///
-/// With serde it is a string of base64url without padding (RFC 4648, section 5) in formats for people, bytes in others.
+/// With serde it is a string of base64url without padding (RFC 4648, section 5) in formats for people, bytes in others. Nothing is allocated
+/// for what is longer than the message may be or of another type, and no error quotes it.
 pub trait Message: Sized {
     /// The largest size, in bytes. Checked before anything is parsed or allocated.
     const MAX_BYTES: usize;
@@ -46,15 +47,22 @@ macro_rules! message {
             }
         }
 
+        $crate::wire::carried!($name);
+    };
+}
+
+/// What a [`Message`] has besides: it is shown by its size, and carried by serde.
+macro_rules! carried {
+    ($name:ident) => {
         impl std::fmt::Debug for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                write!(f, concat!(stringify!($name), "([{} bytes])"), self.0.len())
+                write!(f, concat!(stringify!($name), "([{} bytes])"), $crate::wire::Message::as_bytes(self).len())
             }
         }
 
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                $crate::wire::serde_bytes::serialize(&self.0, serializer)
+                $crate::wire::serde_bytes::serialize($crate::wire::Message::as_bytes(self), serializer)
             }
         }
 
@@ -67,4 +75,5 @@ macro_rules! message {
         }
     };
 }
+pub(crate) use carried;
 pub(crate) use message;

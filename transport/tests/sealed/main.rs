@@ -3,6 +3,7 @@
 mod audited;
 mod beside_the_keys;
 mod between;
+mod bundle_limit;
 mod expected_version;
 mod flow;
 mod keys;

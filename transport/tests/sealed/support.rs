@@ -146,6 +146,12 @@ impl World {
         self.retrieval_with(self.sink())
     }
 
+    /// Over something in front of the store.
+    pub(crate) fn retrieval_over(&self, store: Arc<dyn SecretStore>) -> Retrieval {
+        let recorder = self.recorder(self.sink());
+        Retrieval::new(store, self.keys.clone(), Self::places(), self.once(), recorder).with_clock(self.clock())
+    }
+
     pub(crate) fn retrieval_with(&self, sink: Arc<dyn AuditSink>) -> Retrieval {
         let store = Arc::clone(&self.store) as _;
         Retrieval::new(store, self.keys.clone(), Self::places(), self.once(), self.recorder(sink))
