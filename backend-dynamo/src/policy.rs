@@ -32,8 +32,8 @@
 //!
 //! * **Whole partitions.** Rights on items are bound to full partition keys by `ForAllValues:StringEquals` on
 //!   `dynamodb:LeadingKeys`, and by `Null: false` on the same key, because `ForAllValues` holds for a request that has no
-//!   leading keys at all ("Set operators for multivalued context keys", IAM User Guide). There is no `StringLike`, no `Scan` and
-//!   no PartiQL.
+//!   leading keys at all ("Set operators for multivalued context keys", IAM User Guide). There is no `Scan` and no PartiQL. The one
+//!   pattern, by `ForAllValues:StringLike`, is `~a?~` + application, for the sixteen partitions of its audit entries.
 //! * **Encryption contexts.** Rights on keys are bound to the store, the purpose and the application or tenant by
 //!   `kms:EncryptionContext:ss:…` ([`EncryptionContext::pairs`](secret_store_core::EncryptionContext::pairs)).
 //! * **The actions that are sent, and no others.** A put that IAM sees is `PutItem`, `DeleteItem` and `ConditionCheckItem` on
@@ -79,7 +79,7 @@ mod key_policy;
 mod marks;
 mod mover;
 mod name;
-mod naming;
+pub(crate) mod naming;
 mod reader;
 mod responder;
 mod role;
