@@ -2,16 +2,18 @@
 
 use std::fmt;
 
-use secret_store_core::{ApplicationName, MasterKeyId, SecretName, StoreId};
+use secret_store_core::{ApplicationName, BlindingKey, MasterKeyId, SecretName, StoreId};
 
 use crate::key_provider::KmsKeyProviderBuilder;
 use crate::persistence::DynamoPersistence;
+use crate::policy::naming::Naming;
 
 mod cause;
 mod dry_run;
 mod keys;
 mod need;
 mod report;
+mod server;
 mod table;
 
 pub use cause::Cause;
@@ -50,7 +52,7 @@ use need::{ItemAction, ItemNeed, KeyNeed, Partition};
 /// # }
 /// ```
 ///
-/// Not checked: tenant keys, what a rotation of document keys and a migration need besides, and whether a role may do more than it
+/// Not checked: tenant keys, moving to another blinding key, what a rotation of document keys and a migration need besides, and whether a role may do more than it
 /// needs.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is tried until `check`"]
@@ -65,6 +67,17 @@ pub struct RoleCheck {
     recovery_keys: Vec<MasterKeyId>,
     items: Vec<ItemNeed>,
     format_0: Format0,
+    /// The application that holds the keys of organisations.
+    organisation_keys: Option<ApplicationName>,
+    opening: Opening,
+    naming: Naming,
+}
+
+/// Whether a server opens secrets of the application for which it would not have to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Opening {
+    No,
+    Yes,
 }
 
 /// Who is checked.
@@ -74,6 +87,31 @@ enum Role {
     Writer,
     Rotator,
     Auditor,
+    Intake,
+    Responder,
+    Marker,
+    Sweeper,
+    CredentialIntake,
+    CredentialUser,
+    CredentialKeeper,
+}
+
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Reader => "reader",
+            Self::Writer => "writer",
+            Self::Rotator => "rotator",
+            Self::Auditor => "auditor",
+            Self::Intake => "intake",
+            Self::Responder => "responder",
+            Self::Marker => "marker",
+            Self::Sweeper => "sweeper",
+            Self::CredentialIntake => "credential intake",
+            Self::CredentialUser => "credential user",
+            Self::CredentialKeeper => "credential keeper",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +153,9 @@ impl RoleCheck {
             recovery_keys: Vec::new(),
             items: need::items_of(role),
             format_0: Format0::Unused,
+            organisation_keys: None,
+            opening: Opening::No,
+            naming: Naming::Clear,
         }
     }
 
@@ -163,16 +204,27 @@ impl RoleCheck {
         self.with_items(Partition::History, &[ItemAction::Delete], "deleting earlier versions")
     }
 
-    /// Audit entries are in the same table: an auditor reads them, everybody else appends.
+    /// Audit entries are in the same table: an auditor reads them, everybody else appends, and looks whether its own are there.
     pub fn with_audit_log(mut self) -> Self {
-        let (action, purpose) = match self.role {
-            Role::Auditor => (ItemAction::Query, "reading audit entries"),
-            Role::Reader | Role::Writer | Role::Rotator => (ItemAction::Put, "appending audit entries"),
+        let (actions, purpose): (&[_], _) = match self.role {
+            Role::Auditor => (&[ItemAction::Query], "reading audit entries"),
+            Role::Marker | Role::Sweeper => (&[], ""),
+            _ => (&[ItemAction::Put, ItemAction::Get], "appending audit entries"),
         };
         for writer in 0..16 {
-            self = self.with_items(Partition::Audit(writer), &[action], purpose);
+            self = self.with_items(Partition::Audit(writer), actions, purpose);
+            if self.organisation_keys.is_some() {
+                self = self.with_items(Partition::Refusals(writer), actions, "recording what is refused");
+            }
         }
         self
+    }
+
+    /// The program hides names under this key: partitions and contexts are tried by their hashes. The names here, and in the report's
+    /// title, are those that the program has.
+    pub fn with_blinding_key(mut self, key: &BlindingKey) -> Self {
+        self.naming = Naming::blind(key);
+        self.with_items(Partition::BlindMark, &[ItemAction::Get], "comparing the blinding key")
     }
 
     /// The application has secrets in format 0, whose document keys have no encryption context.
@@ -193,7 +245,7 @@ impl RoleCheck {
 
     /// Tries everything. It always comes to an end with a report: what went wrong is in it.
     pub async fn check(&self, records: &DynamoPersistence) -> CheckReport {
-        let mut findings = table::check(records, &self.application, &self.items).await;
+        let mut findings = table::check(records, self).await;
         findings.extend(keys::check(self).await);
         CheckReport::new(self.to_string(), findings)
     }
@@ -206,12 +258,7 @@ impl RoleCheck {
 /// `writer of Shop.Production in the store prod`.
 impl fmt::Display for RoleCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let role = match self.role {
-            Role::Reader => "reader",
-            Role::Writer => "writer",
-            Role::Rotator => "rotator",
-            Role::Auditor => "auditor",
-        };
+        let role = self.role.name();
         let (application, store) = (self.application.as_str().escape_debug(), self.store.as_str().escape_debug());
         write!(f, "{role} of {application} in the store {store}")
     }

@@ -9,7 +9,7 @@ use secret_store_core::{EncryptionContext, Error, ErrorKind, MasterKeyId};
 
 use super::cause::{Cause, Trouble};
 use super::dry_run;
-use super::need::{KeyAction, KeyNeed};
+use super::need::{self, KeyAction, KeyNeed};
 use super::report::{Finding, Need, Trial};
 use super::{Role, RoleCheck};
 use crate::key_provider::{KmsKeyProvider, Replica};
@@ -17,7 +17,7 @@ use crate::key_provider::{KmsKeyProvider, Replica};
 pub(super) async fn check(role: &RoleCheck) -> Vec<Finding> {
     let needs = role.key_needs();
     if needs.is_empty() {
-        return if role.role == Role::Auditor { Vec::new() } else { vec![unnamed(role.role)] };
+        return if need::is_keyless(role) { Vec::new() } else { vec![unnamed(role.role)] };
     }
     let Some(builder) = &role.keys else { return vec![without_provider()] };
     let keys = match builder.clone().build().await {

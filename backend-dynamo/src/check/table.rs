@@ -7,8 +7,9 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, TableDescription, TransactWriteItem,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use secret_store_core::{ApplicationName, RecordKey};
+use secret_store_core::RecordKey;
 
+use super::RoleCheck;
 use super::cause::{Cause, Trouble};
 use super::need::{ItemAction, ItemNeed};
 use super::report::{Finding, Need, Trial};
@@ -23,21 +24,13 @@ const NEVER: &str = "attribute_exists(#p) AND attribute_not_exists(#p)";
 
 type Outcome = Result<(), Trouble>;
 
-pub(super) async fn check(
-    records: &DynamoPersistence,
-    application: &ApplicationName,
-    needs: &[ItemNeed],
-) -> Vec<Finding> {
+pub(super) async fn check(records: &DynamoPersistence, role: &RoleCheck) -> Vec<Finding> {
     let place = Place::of(records);
     let mut findings = place.description().await;
-    for need in needs {
-        let trial = place.trial(need, application);
+    for need in &role.items {
+        let trial = place.trial(need, role);
         let blocked = findings.iter().any(|finding| finding.cause().is_some_and(Cause::is_of_service));
-        findings.push(if blocked {
-            trial.met(Cause::Blocked)
-        } else {
-            trial.concluded(place.tries(need, application).await)
-        });
+        findings.push(if blocked { trial.met(Cause::Blocked) } else { trial.concluded(place.tries(need, role).await) });
     }
     findings
 }
@@ -59,8 +52,8 @@ impl<'a> Place<'a> {
         format!("table {} in {}", self.table.escape_debug(), self.region)
     }
 
-    fn trial(&self, need: &ItemNeed, application: &ApplicationName) -> Trial {
-        let partition = need.partition.name(application);
+    fn trial(&self, need: &ItemNeed, role: &RoleCheck) -> Trial {
+        let partition = need.partition.name(role);
         let (action, table) = (need.action.name(), self.table.escape_debug());
         Trial {
             action,
@@ -107,8 +100,8 @@ impl<'a> Place<'a> {
         Trial { action, resource: self.name(), purpose, need: Need::Optional, condition }
     }
 
-    async fn tries(&self, need: &ItemNeed, application: &ApplicationName) -> Outcome {
-        let key = RecordKey::new(need.partition.name(application), SORT_KEY);
+    async fn tries(&self, need: &ItemNeed, role: &RoleCheck) -> Outcome {
+        let key = RecordKey::new(need.partition.name(role), SORT_KEY);
         match need.action {
             ItemAction::Get => outcome(self.get(&key).send().await),
             ItemAction::BatchGet => self.batch_get(&key).await,

@@ -35,8 +35,10 @@ impl Rights for Auditor {
     }
 
     fn statements(&self, scope: &Scope) -> Vec<Statement> {
-        let listed = [scope.current(), scope.histories(), scope.audit_entries()];
-        let mut statements: Vec<_> = Statement::items("ListRecords", scope, &[QUERY], &listed).into_iter().collect();
+        let listed = [scope.current(), scope.histories()];
+        let records = Statement::items("ListRecords", scope, &[QUERY], &listed);
+        let entries = Statement::audit("ReadAuditEntries", scope, &[QUERY]);
+        let mut statements: Vec<_> = records.into_iter().chain(entries).collect();
         statements.extend(common(scope, []));
         statements
     }

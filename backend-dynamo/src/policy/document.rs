@@ -43,6 +43,16 @@ impl Policy {
         self.to_compact_json().chars().count()
     }
 
+    pub(super) fn with(&self, statement: Statement) -> Self {
+        let mut longer = self.clone();
+        longer.statement.push(statement);
+        longer
+    }
+
+    pub(super) fn fits(&self) -> bool {
+        self.characters() <= MANAGED_POLICY_CHARACTERS
+    }
+
     /// Refuses an identity's policy that IAM would refuse. `fits`: so many applications would be few enough.
     pub(super) fn check_characters(&self, role: &str, fits: impl FnOnce() -> usize) -> Result<()> {
         let (limit, actual) = (MANAGED_POLICY_CHARACTERS, self.characters());

@@ -33,14 +33,16 @@ impl Mover {
         self
     }
 
-    /// The partitions of a scope that are moved, save for those without wraps.
+    /// The partitions in which there are wraps under master keys: not under those of tenants, whose contexts no key provider sees.
     fn with_wraps(scope: &Scope) -> Vec<String> {
-        [scope.current(), scope.histories(), scope.tenant_keys()].concat()
+        let under_master_keys = scope.without_tenants();
+        [under_master_keys.current(), under_master_keys.histories(), scope.tenant_keys()].concat()
     }
 
+    /// All partitions but those of audit entries.
     fn moved(&self, scope: &Scope) -> Vec<String> {
         let credentials = if self.credentials { scope.credentials() } else { Vec::new() };
-        [Self::with_wraps(scope), scope.settings(), scope.audit_entries(), credentials].concat()
+        [scope.current(), scope.histories(), scope.settings(), scope.tenant_keys(), credentials].concat()
     }
 }
 
@@ -68,12 +70,14 @@ impl Rights for Mover {
         let (new, old) = (scope.named(newest), scope.named(previous));
         let keys = || scope.keys.iter().chain(&scope.recovery_keys);
         let mut statements = vec![
-            // Where a record stands already, its wrap may be left behind.
-            Statement::items("ListRecords", scope, &[QUERY], &[self.moved(&old), self.moved(&new)]),
-            Statement::items("StoreRecords", scope, &[PUT], &[self.moved(&new), scope.blind_mark()]),
-            Statement::items("RemoveRecords", scope, &[DELETE], &[self.moved(&old)]),
             // After a race, what stands there tells who won it.
-            Statement::items("ReadRecords", scope, &[GET], &[self.moved(&old), Self::with_wraps(&new)]),
+            Statement::items("MoveRecordsFrom", scope, &[QUERY, GET, DELETE], &[self.moved(&old)]),
+            // Where a record stands already, its wrap may be left behind.
+            Statement::items("MoveRecordsTo", scope, &[QUERY, PUT], &[self.moved(&new)]),
+            Statement::items("ReadMovedRecords", scope, &[GET], &[Self::with_wraps(&new)]),
+            Statement::audit("MoveAuditEntriesFrom", &old, &[QUERY, GET, DELETE]),
+            Statement::audit("MoveAuditEntriesTo", &new, &[QUERY, PUT]),
+            Statement::items("LeaveBlindMark", scope, &[PUT], &[scope.blind_mark()]),
         ];
         for (contexts, from, to) in [
             (Contexts::Documents, "RewrapDocumentKeysFrom", "RewrapDocumentKeysTo"),

@@ -29,7 +29,7 @@ pub trait Role: Rights {
     /// [`InvalidInput`](secret_store_core::ErrorKind::InvalidInput) for a malformed ARN, a scope without an application or
     /// master key, and names with `*`, `?`, `$` or characters beyond U+00FF; [`TooLarge`](secret_store_core::ErrorKind::TooLarge),
     /// in characters, beyond [`MANAGED_POLICY_CHARACTERS`](super::MANAGED_POLICY_CHARACTERS): the message tells how many
-    /// applications would fit.
+    /// applications would fit. [`policies`](Self::policies) makes several.
     fn policy(&self) -> Result<Policy> {
         self.check()?;
         let scope = self.scope();
@@ -42,6 +42,26 @@ pub trait Role: Rights {
             (1..scope.count()).take_while(fits).last().unwrap_or(0)
         })?;
         Ok(policy)
+    }
+
+    /// The same rights as several policies, as many as it takes, all for the same IAM role or user: for many applications, and for
+    /// hidden names, whose hashes are long. IAM attaches ten managed policies to a role, unless that quota was raised.
+    ///
+    /// # Errors
+    ///
+    /// As [`policy`](Self::policy); [`TooLarge`](secret_store_core::ErrorKind::TooLarge) only where one statement does not fit alone.
+    fn policies(&self) -> Result<Vec<Policy>> {
+        self.check()?;
+        let mut all: Vec<Policy> = Vec::new();
+        for statement in self.statements(self.scope()) {
+            let longer = all.last().map(|last| last.with(statement.clone()));
+            match (longer.filter(Policy::fits), all.last_mut()) {
+                (Some(longer), Some(last)) => *last = longer,
+                _ => all.push(Policy::new(vec![statement])),
+            }
+        }
+        all.iter().try_for_each(|policy| policy.check_characters(self.name(), || 0))?;
+        Ok(all)
     }
 }
 
@@ -84,7 +104,7 @@ pub(super) fn without_keys(scope: &Scope) -> Vec<Statement> {
 pub(super) fn append_audit(scope: &Scope) -> Option<Statement> {
     let elsewhere = if scope.is_moving() { vec![CHECK] } else { Vec::new() };
     let actions = [vec![PUT], gets(scope), elsewhere].concat();
-    Statement::items("AppendAuditEntries", scope, &actions, &[scope.audit_entries()])
+    Statement::audit("AppendAuditEntries", scope, &actions)
 }
 
 /// Reads of single items, and of several where that is wanted.

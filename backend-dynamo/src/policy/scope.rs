@@ -201,6 +201,11 @@ impl Scope {
         Self { applications, tenants: BTreeMap::new(), format_0: false, ..self.clone() }
     }
 
+    /// The same of applications under master keys alone.
+    pub(super) fn without_tenants(&self) -> Self {
+        Self { tenants: BTreeMap::new(), ..self.clone() }
+    }
+
     /// The same as names stand in some of its namings.
     pub(super) fn named(&self, namings: &[Naming]) -> Self {
         Self { namings: namings.to_vec(), ..self.clone() }
@@ -230,14 +235,9 @@ impl Scope {
         self.partitions("~s~")
     }
 
-    /// Audit entries: sixteen partitions for each application, by writer.
+    /// Audit entries: sixteen partitions for each application, by writer, as one pattern.
     pub(super) fn audit_entries(&self) -> Vec<String> {
-        let digits = "0123456789abcdef".chars();
-        if self.audit_log {
-            digits.flat_map(|digit| self.partitions(&format!("~a{digit}~"))).collect()
-        } else {
-            Vec::new()
-        }
+        if self.audit_log { self.partitions("~a?~") } else { Vec::new() }
     }
 
     /// Single-use marks.

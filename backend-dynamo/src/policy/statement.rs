@@ -73,17 +73,35 @@ impl Statement {
     }
 
     /// Rights on the items of partitions; `None` where there is no partition.
-    ///
+    pub(super) fn items(sid: &str, scope: &Scope, action: &[&'static str], partitions: &[Vec<String>]) -> Option<Self> {
+        let partitions: BTreeSet<String> = partitions.iter().flatten().cloned().collect();
+        Self::leading("ForAllValues:StringEquals", sid, scope, action, partitions)
+    }
+
+    /// Rights on audit entries. The sixteen partitions of an application are one pattern, in which `?` stands for the digit: one by one
+    /// they would leave no room for much else. No name in a policy has a character that means something in a pattern.
+    pub(super) fn audit(sid: &str, scope: &Scope, action: &[&'static str]) -> Option<Self> {
+        let partitions = scope.audit_entries().into_iter().collect();
+        Self::leading("ForAllValues:StringLike", sid, scope, action, partitions)
+    }
+
     /// "Using IAM policy conditions for fine-grained access control", DynamoDB Developer Guide: `dynamodb:LeadingKeys` takes
     /// `ForAllValues`, also for actions on one item.
-    pub(super) fn items(sid: &str, scope: &Scope, action: &[&'static str], partitions: &[Vec<String>]) -> Option<Self> {
+    fn leading(
+        operator: &'static str,
+        sid: &str,
+        scope: &Scope,
+        action: &[&'static str],
+        partitions: BTreeSet<String>,
+    ) -> Option<Self> {
         const LEADING_KEYS: &str = "dynamodb:LeadingKeys";
-        let partitions: BTreeSet<String> = partitions.iter().flatten().cloned().collect();
         let any = !partitions.is_empty();
         any.then(|| {
-            Self::allow(sid, action, [scope.table.clone()])
-                .when("ForAllValues:StringEquals", LEADING_KEYS, partitions)
-                .when("Null", LEADING_KEYS, ["false".to_owned()])
+            Self::allow(sid, action, [scope.table.clone()]).when(operator, LEADING_KEYS, partitions).when(
+                "Null",
+                LEADING_KEYS,
+                ["false".to_owned()],
+            )
         })
     }
 

@@ -8,13 +8,12 @@ locals {
   histories   = [for application in local.all_applications : "~h~${application}"]
   settings    = [for application in local.all_applications : "~s~${application}"]
   tenant_keys = [for tenant in keys(var.tenants) : "~k~${tenant}"]
-  digits      = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "b", "c", "d", "e", "f"]
-  audit_log   = flatten([for digit in local.digits : [for application in local.all_applications : "~a${digit}~${application}"] if var.audit_log])
+  audit_log   = [for application in local.all_applications : "~a?~${application}" if var.audit_log]
 
   # Of the layers above the store.
   marks       = [for application in local.all_applications : "~n~${application}"]
   credentials = [for application in local.all_applications : "~c~${application}"]
-  refusals    = [for digit in local.digits : "~a${digit}~${var.organisation_keys}" if var.audit_log]
+  refusals    = [for application in [var.organisation_keys] : "~a?~${application}" if var.audit_log]
 
   # Keys.
   keys     = concat(var.key_arns, var.recovery_key_arns)
@@ -48,7 +47,8 @@ locals {
       { sid = "AppendAuditEntries", actions = local.appends, partitions = local.audit_log },
     ]
     auditor = [
-      { sid = "ListRecords", actions = ["dynamodb:Query"], partitions = concat(local.current, local.histories, local.audit_log) },
+      { sid = "ListRecords", actions = ["dynamodb:Query"], partitions = concat(local.current, local.histories) },
+      { sid = "ReadAuditEntries", actions = ["dynamodb:Query"], partitions = local.audit_log },
     ]
     intake = [
       { sid = "ReadState", actions = local.gets, partitions = concat(local.current, local.histories, local.settings) },
@@ -221,14 +221,20 @@ locals {
     }
   }
 
+  patterns = ["AppendAuditEntries", "AppendRefusals", "ReadAuditEntries"]
+
   items = [for right in local.on_items[var.role] : {
     Sid      = right.sid
     Effect   = "Allow"
     Action   = right.actions
     Resource = [var.table_arn]
+    # In the partitions of audit entries, `?` stands for a digit.
     Condition = {
-      "ForAllValues:StringEquals" = { "dynamodb:LeadingKeys" = right.partitions }
-      Null                        = { "dynamodb:LeadingKeys" = ["false"] }
+      for operator, values in {
+        "ForAllValues:StringEquals" = contains(local.patterns, right.sid) ? [] : right.partitions
+        "ForAllValues:StringLike"   = contains(local.patterns, right.sid) ? right.partitions : []
+        Null                        = ["false"]
+      } : operator => { "dynamodb:LeadingKeys" = values } if length(values) > 0
     }
   } if length(right.partitions) > 0]
 

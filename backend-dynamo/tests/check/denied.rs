@@ -25,7 +25,12 @@ async fn every_missing_right_is_named() {
         let well = role.check(&account.records()).await;
         assert!(well.is_ok(), "{well}");
         let described = |finding: &&Finding| finding.action().contains("Describe");
-        for right in well.findings().iter().filter(|finding| !described(finding)) {
+        // Of the sixteen partitions of audit entries, the first and the last.
+        let is_alike = |finding: &&Finding| {
+            let place = place(finding);
+            place.starts_with("~a") && !place.starts_with("~a0") && !place.starts_with("~af")
+        };
+        for right in well.findings().iter().filter(|finding| !described(finding) && !is_alike(finding)) {
             account.deny(right.action(), &place(right));
             let report = role.check(&account.records()).await;
             let is_right =

@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 
 pub(crate) const TABLE: &str = "Secrets";
 pub(crate) const APPLICATION: &str = "Shop.Production";
+/// Which holds the keys of organisations.
+pub(crate) const SEALING: &str = "Sealing.Production";
 
 /// The stand-ins, behind one endpoint.
 pub(crate) struct Account {
@@ -71,6 +73,21 @@ impl Account {
     /// Whatever they do besides.
     pub(crate) fn roles(&self) -> [RoleCheck; 4] {
         [self.reader(), self.writer(), self.rotator(), self.auditor()]
+    }
+
+    /// Of messages and credentials, with all that they do.
+    pub(crate) fn servers(&self) -> [RoleCheck; 8] {
+        let keys = || ApplicationName::new(SEALING).expect("valid");
+        [
+            self.with_key(RoleCheck::intake(store(), application(), keys()).with_opening().with_pruning()),
+            self.with_key(RoleCheck::responder(store(), application(), keys())),
+            RoleCheck::marker(store(), application()),
+            RoleCheck::sweeper(store(), application()),
+            RoleCheck::credential_intake(store(), application()),
+            self.with_key(RoleCheck::credential_intake(store(), application()).with_opening()),
+            self.with_key(RoleCheck::credential_user(store(), application()).with_removals()),
+            self.with_key(RoleCheck::credential_keeper(store(), application()).with_key_rotation()),
+        ]
     }
 
     pub(crate) fn reader(&self) -> RoleCheck {

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use secret_store_core::{EnvelopeStore, SecretStoreExt};
+use secret_store_core::{ApplicationName, EnvelopeStore, SecretStoreExt};
 use secret_store_dynamo::check::{Outcome, RoleCheck};
 use secret_store_dynamo_emulator::Service;
 
-use crate::setup::{APPLICATION, Account, TABLE, id};
+use crate::setup::{APPLICATION, Account, SEALING, TABLE, application, id, store};
 
 const VALUE: &str = "hunter2-hunter2-hunter2";
 
@@ -31,7 +31,8 @@ async fn every_role_is_ready_and_nothing_changes() {
     with_secrets(&account).await;
     let before = account.scan().await;
     assert!(before.contains("SecretName"), "there is something to change");
-    for role in account.roles().into_iter().chain(account.roles().map(complete)) {
+    let all = account.roles().into_iter().chain(account.roles().map(complete));
+    for role in all.chain(account.servers()).chain(account.servers().map(RoleCheck::with_audit_log)) {
         let report = role.check(&account.records()).await;
         assert!(report.is_ok(), "{report}");
         assert!(report.findings().iter().all(|finding| finding.outcome() == Outcome::Passed), "{report}");
@@ -46,7 +47,7 @@ async fn nothing_is_read() {
     let account = Account::new().await;
     with_secrets(&account).await;
     account.proxy.forget();
-    for role in account.roles().map(complete) {
+    for role in account.roles().map(complete).into_iter().chain(account.servers()) {
         assert!(role.check(&account.records()).await.is_ok(), "{role}");
     }
     let exchanges = account.proxy.exchanges();
@@ -121,5 +122,45 @@ async fn an_auditor_is_asked_for_no_key() {
     let account = Account::new().await;
     assert!(account.auditor().check(&account.records()).await.is_ok());
     let rights = [("dynamodb:Query", APPLICATION), ("dynamodb:Query", "~h~Shop.Production")];
+    assert_eq!(needed(&account), expected(&rights));
+}
+
+/// Whoever takes it over finds nothing to open.
+#[tokio::test]
+async fn a_server_that_takes_credentials_is_asked_for_no_key_and_no_secret() {
+    let account = Account::new().await;
+    assert!(RoleCheck::credential_intake(store(), application()).check(&account.records()).await.is_ok());
+    let credentials = "~c~Shop.Production";
+    let rights = ["Get", "Put", "ConditionCheck", "BatchGet"].map(|action| format!("dynamodb:{action}Item"));
+    assert_eq!(needed(&account), expected(&rights.each_ref().map(|action| (action.as_str(), credentials))));
+}
+
+#[tokio::test]
+async fn a_server_that_takes_sealed_secrets_is_asked_for_no_decrypt_of_them() {
+    let account = Account::new().await;
+    let keys = ApplicationName::new(SEALING).expect("valid");
+    let intake = RoleCheck::intake(store(), application(), keys).with_keys(account.keys().key(&account.key));
+    assert!(intake.with_master_key(id(&account.key)).check(&account.records()).await.is_ok());
+    let decrypted: Vec<_> =
+        account.proxy.exchanges().into_iter().filter(|it| it.request.operation() == "Decrypt").collect();
+    assert!(!decrypted.is_empty());
+    for exchange in decrypted {
+        assert_eq!(exchange.request.json()["EncryptionContext"]["ss:application"], SEALING);
+    }
+    let (history, marks) = ("~h~Shop.Production", "~n~Shop.Production");
+    let rights = [
+        ("dynamodb:GetItem", APPLICATION),
+        ("dynamodb:GetItem", history),
+        ("dynamodb:GetItem", "~s~Shop.Production"),
+        ("dynamodb:GetItem", SEALING),
+        ("dynamodb:GetItem", marks),
+        ("dynamodb:PutItem", APPLICATION),
+        ("dynamodb:PutItem", history),
+        ("dynamodb:PutItem", marks),
+        ("dynamodb:ConditionCheckItem", history),
+        ("dynamodb:BatchGetItem", APPLICATION),
+        ("kms:GenerateDataKey", &account.key),
+        ("kms:Decrypt", &account.key),
+    ];
     assert_eq!(needed(&account), expected(&rights));
 }

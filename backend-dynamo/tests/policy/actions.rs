@@ -144,6 +144,17 @@ pub(crate) fn needed_for(kind: Kind) -> &'static [(&'static str, &'static str)] 
             ("kms:DescribeKey", "look up a key by its alias"),
             ("kms:GenerateDataKey", "make a user's key"),
         ],
+        Kind::Mover => &[
+            ("dynamodb:DeleteItem", "move everything of an application"),
+            ("dynamodb:DescribeContinuousBackups", "check the table"),
+            ("dynamodb:DescribeTable", "check the table"),
+            ("dynamodb:GetItem", "move everything of an application"),
+            ("dynamodb:PutItem", "move everything of an application"),
+            ("dynamodb:Query", "move everything of an application"),
+            ("kms:DescribeKey", "look up a key by its alias"),
+            ("kms:ReEncryptFrom", "move everything of an application"),
+            ("kms:ReEncryptTo", "move everything of an application"),
+        ],
     }
 }
 

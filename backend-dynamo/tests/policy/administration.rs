@@ -29,7 +29,7 @@ fn allowed(caller: &str, policy: &KeyPolicy, actions: &[&'static str]) -> Vec<&'
 }
 
 fn policy() -> KeyPolicy {
-    let reader = roles::reader(roles::migrated(&keys()));
+    let reader = roles::reader(roles::migrated(roles::scope(&keys())));
     KeyPolicy::new(&keys().main).with_role([Kind::Reader.arn()], &reader)
 }
 

@@ -17,6 +17,7 @@ mod auditor;
 mod credentials;
 mod documented;
 mod messages;
+mod mover;
 mod reader;
 mod rotator;
 mod writer;
@@ -70,6 +71,7 @@ pub(crate) fn of(kind: Kind) -> Vec<Flow> {
         Kind::OpeningIntake => credentials::opening_intake_flows(),
         Kind::CredentialUser => credentials::user_flows(),
         Kind::CredentialKeeper => credentials::keeper_flows(),
+        Kind::Mover => mover::flows(),
     }
 }
 

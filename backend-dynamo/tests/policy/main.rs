@@ -6,6 +6,7 @@
 
 mod actions;
 mod administration;
+mod blind;
 mod checked;
 mod denied;
 mod flows;

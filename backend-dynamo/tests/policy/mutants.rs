@@ -43,7 +43,7 @@ pub(crate) async fn requests(kind: Kind, site: &Site) -> Vec<Asked> {
 pub(crate) fn mutants(kind: Kind, asked: &Asked, site: &Site) -> Vec<Mutant> {
     let mut all = Vec::new();
     if asked.action.starts_with("dynamodb:") {
-        of_table(asked, &mut all);
+        of_table(kind, asked, &mut all);
     } else {
         of_key(asked, site, &mut all);
         of_trial(kind, asked, &mut all);
@@ -57,7 +57,7 @@ fn changed(asked: &Asked, change: &'static str, edit: impl FnOnce(&mut Asked)) -
     Mutant { change, asked }
 }
 
-fn of_table(asked: &Asked, all: &mut Vec<Mutant>) {
+fn of_table(kind: Kind, asked: &Asked, all: &mut Vec<Mutant>) {
     let resource = |from: &str, to: &str| asked.resource.replace(from, to);
     all.push(changed(asked, "another table", |asked| asked.resource = resource("table/Secrets", "table/Others")));
     all.push(changed(asked, "a longer table name", |asked| asked.resource += "-2"));
@@ -89,6 +89,10 @@ fn of_table(asked: &Asked, all: &mut Vec<Mutant>) {
         ("a partition that begins alike", format!("{}2", partitions[0])),
         ("a partition that is a pattern", "*".to_owned()),
     ] {
+        // There its own right is to this one.
+        if kind == Kind::Mover && partition == "~b" {
+            continue;
+        }
         all.push(changed(asked, change, with(vec![partition.clone()])));
         let besides = partitions.iter().cloned().chain([partition]).collect();
         all.push(changed(asked, "another partition besides", with(besides)));
@@ -125,6 +129,10 @@ fn of_key(asked: &Asked, site: &Site, all: &mut Vec<Mutant>) {
 
 /// A trial of a target is for version 0, which no version of a secret has, and nothing can be moved there.
 fn of_trial(kind: Kind, asked: &Asked, all: &mut Vec<Mutant>) {
+    // It opens nothing, of whatever version.
+    if kind == Kind::Mover {
+        return;
+    }
     // The others may make and open document keys of every version.
     let is_bound = matches!(kind, Kind::MasterRotator | Kind::FarRotator);
     let version = format!("{CONTEXT}ss:version");

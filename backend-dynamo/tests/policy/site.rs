@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use secret_store_core::{
-    ApplicationConfig, ApplicationName, Clock, EnvelopeStore, EnvelopeStoreBuilder, HistoryRetention, Legacy,
-    ListQuery, MasterKeyId, Persistence, Precondition, Record, RecordKey, SecretId, SecretValue, SettingsUse,
-    SystemClock, TenantId, TenantKeys, Value, Write,
+    ApplicationConfig, ApplicationName, BlindNames, BlindedKeys, Blinding, BlindingKey, Clock, EnvelopeStore,
+    EnvelopeStoreBuilder, HistoryRetention, KeyProvider, Legacy, ListQuery, MasterKeyId, Persistence, Precondition,
+    Record, RecordKey, SecretId, SecretValue, SettingsUse, SystemClock, TenantId, TenantKeys, Value, Write,
 };
 use secret_store_dynamo::{
     Connection, DynamoPersistence, KmsKeyProvider, Protection, TableOptions, Timeouts, create_table,
@@ -59,6 +59,13 @@ pub(crate) struct Site {
     pub(crate) keys: Keys,
     numbers: AtomicUsize,
     applications: Mutex<Vec<&'static str>>,
+    /// How programs write names, if not as they are.
+    blinding: Option<Blinding>,
+}
+
+/// Of the sites whose programs hide names.
+pub(crate) fn blinding_key() -> BlindingKey {
+    BlindingKey::from_bytes(&[7; 32])
 }
 
 impl Site {
@@ -86,9 +93,22 @@ impl Site {
         proxy.set_gate(move |request| asked.refusal(request));
         let numbers = AtomicUsize::new(0);
         let applications = Mutex::new(APPLICATIONS.to_vec());
-        let site = Self { dynamodb, kms, far_kms, proxy, gate, keys, numbers, applications };
+        let blinding = None;
+        let site = Self { dynamodb, kms, far_kms, proxy, gate, keys, numbers, applications, blinding };
         site.describe_backups();
         site
+    }
+
+    /// The same, with programs that hide names.
+    pub(crate) async fn blind(caller: &str, blinding: Blinding) -> Self {
+        let site = Self { blinding: Some(blinding.clone()), ..Self::new(caller).await };
+        BlindNames::open(Arc::new(site.admin_table()), blinding).await.expect("the first to come");
+        site
+    }
+
+    /// The same, with programs that begin to hide names.
+    pub(crate) fn hiding(self, blinding: Blinding) -> Self {
+        Self { blinding: Some(blinding), ..self }
     }
 
     /// The flows are for these alone from now on.
@@ -146,14 +166,31 @@ impl Site {
         Patience::default().with_attempts(1).dynamodb_client(&self.proxy.url())
     }
 
-    /// As the caller: records.
-    pub(crate) fn records(&self) -> DynamoPersistence {
+    /// As the caller: the table.
+    pub(crate) fn table(&self) -> DynamoPersistence {
         DynamoPersistence::new(self.client(), TABLE)
     }
 
-    /// Past the gate: records.
-    pub(crate) fn admin_records(&self) -> DynamoPersistence {
+    /// Past the gate: the table.
+    pub(crate) fn admin_table(&self) -> DynamoPersistence {
         DynamoPersistence::new(self.dynamodb.client(), TABLE)
+    }
+
+    /// As the caller: records as programs have them.
+    pub(crate) fn records(&self) -> Arc<dyn Persistence> {
+        self.named(self.table())
+    }
+
+    /// Past the gate: records as programs have them.
+    pub(crate) fn admin_records(&self) -> Arc<dyn Persistence> {
+        self.named(self.admin_table())
+    }
+
+    fn named(&self, table: DynamoPersistence) -> Arc<dyn Persistence> {
+        match &self.blinding {
+            Some(blinding) => Arc::new(BlindNames::unchecked(Arc::new(table), blinding.clone())),
+            None => Arc::new(table),
+        }
     }
 
     /// As the caller: KMS.
@@ -172,21 +209,25 @@ impl Site {
     }
 
     /// As the caller: every master key.
-    pub(crate) async fn provider(&self) -> KmsKeyProvider {
+    pub(crate) async fn provider(&self) -> Arc<dyn KeyProvider> {
         self.provider_over(self.kms_client(), self.far_kms_client()).await
     }
 
     /// Past the gate: every master key.
-    pub(crate) async fn admin_provider(&self) -> KmsKeyProvider {
+    pub(crate) async fn admin_provider(&self) -> Arc<dyn KeyProvider> {
         let far = connection(FAR, self.far_kms.url()).kms().expect("a complete connection");
         self.provider_over(self.admin_kms(), far).await
     }
 
-    async fn provider_over(&self, home: aws_sdk_kms::Client, far: aws_sdk_kms::Client) -> KmsKeyProvider {
+    async fn provider_over(&self, home: aws_sdk_kms::Client, far: aws_sdk_kms::Client) -> Arc<dyn KeyProvider> {
         let Keys { main, recovery, target, far: far_key, foreign } = &self.keys;
         let builder = KmsKeyProvider::builder(home).client(far);
         let builder = builder.key(main).key(recovery).key(target).key(far_key).key(foreign);
-        builder.build().await.expect("a valid configuration")
+        let provider = Arc::new(builder.build().await.expect("a valid configuration"));
+        match &self.blinding {
+            Some(blinding) => Arc::new(BlindedKeys::new(provider, blinding.clone())),
+            None => provider,
+        }
     }
 
     /// As the caller: tenant keys, new ones under a master key.
@@ -323,20 +364,20 @@ impl Site {
         self.builder(self.admin_provider().await, self.admin_records()).settings(SettingsUse::Ignored)
     }
 
-    fn builder(&self, keys: KmsKeyProvider, records: DynamoPersistence) -> EnvelopeStoreBuilder {
+    pub(crate) fn builder(&self, keys: Arc<dyn KeyProvider>, records: Arc<dyn Persistence>) -> EnvelopeStoreBuilder {
         let main = MasterKeyId::new(self.keys.main.as_str()).expect("valid");
         let all = [&self.keys.main, &self.keys.recovery, &self.keys.target, &self.keys.far];
         let all = || all.into_iter().map(|key| MasterKeyId::new(key.as_str()).expect("valid"));
         let keys = tenant_keys(keys, records.clone(), &self.keys.main);
-        let builder = EnvelopeStore::builder(Arc::new(keys), Arc::new(records)).store_id(STORE).master_key(main);
+        let builder = EnvelopeStore::builder(Arc::new(keys), records).store_id(STORE).master_key(main);
         let of_tenant = ApplicationConfig::default().with_tenant(tenant());
         builder.wrap_with(all()).unwrap_with(all()).application(name(USERS), of_tenant)
     }
 }
 
 /// Master keys pass through.
-fn tenant_keys(keys: KmsKeyProvider, records: DynamoPersistence, master_key: &str) -> TenantKeys {
-    let builder = TenantKeys::builder(Arc::new(keys), Arc::new(records)).store_id(STORE).master_key(master_key);
+fn tenant_keys(keys: Arc<dyn KeyProvider>, records: Arc<dyn Persistence>, master_key: &str) -> TenantKeys {
+    let builder = TenantKeys::builder(keys, records).store_id(STORE).master_key(master_key);
     builder.build().expect("a complete configuration")
 }
 

@@ -174,3 +174,8 @@ async fn user_of_credentials() {
 async fn keeper_of_credential_keys() {
     nothing_wider_passes(Kind::CredentialKeeper).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mover_to_blind_names() {
+    nothing_wider_passes(Kind::Mover).await;
+}

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use futures::executor::block_on;
 use secret_store_conformance::fault::KeyCall;
 use secret_store_core::{
-    ApplicationName, Blinding, DeleteOptions, EnvelopeStore, GetOptions, ListOptions, ListQuery, Metadata, Persistence,
+    ApplicationName, BlindName, Blinding, DeleteOptions, EnvelopeStore, GetOptions, ListOptions, ListQuery, Metadata, Persistence,
     Precondition, PutOptions, Record, RecordKey, SecretId, SecretStore, SecretStoreExt, TenantId, Value,
 };
 use std::collections::BTreeSet;
@@ -111,6 +111,10 @@ fn what_is_displayed_is_what_is_stored_and_told() {
     assert_eq!(blind_application.len(), 64);
     let keys: BTreeSet<_> = world.dump().into_iter().map(|(key, _)| key).collect();
     assert!(keys.contains(&RecordKey::new(blind_application.as_str(), blind_name.as_str())), "{keys:?}");
+    // A partition of the layers above is hashed as a whole.
+    block_on(put(&process.names, RecordKey::new("~n~App", "a"), Record::new())).expect("stored");
+    let place = format!("~b~{}", process.names.display(BlindName::Partition("~n~App")));
+    assert!(world.dump().iter().any(|(key, _)| **key.partition() == *place), "{place}");
     let [KeyCall::Generate { context, .. }] = &world.keys.calls()[..] else { panic!("one call") };
     let pairs: Vec<_> = context.pairs().into_iter().map(|(key, value)| (key, value.into_owned())).collect();
     let blind_store = process.names.display(&store_id());

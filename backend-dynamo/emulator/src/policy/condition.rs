@@ -28,6 +28,7 @@ enum Operator {
     StringNotEquals,
     Null,
     ForAllValuesStringEquals,
+    ForAllValuesStringLike,
     ForAnyValueStringEquals,
 }
 
@@ -38,13 +39,14 @@ impl Operator {
             "StringNotEquals" => Self::StringNotEquals,
             "Null" => Self::Null,
             "ForAllValues:StringEquals" => Self::ForAllValuesStringEquals,
+            "ForAllValues:StringLike" => Self::ForAllValuesStringLike,
             "ForAnyValue:StringEquals" => Self::ForAnyValueStringEquals,
             _ => return Err(format!("the condition operator {name:?} is not one that this evaluator knows")),
         })
     }
 
     fn is_of_sets(self) -> bool {
-        matches!(self, Self::ForAllValuesStringEquals | Self::ForAnyValueStringEquals)
+        matches!(self, Self::ForAllValuesStringEquals | Self::ForAllValuesStringLike | Self::ForAnyValueStringEquals)
     }
 }
 
@@ -99,11 +101,13 @@ impl Test {
     /// `ForAllValues`.
     fn holds(&self, found: Option<&Vec<String>>) -> bool {
         let is_named = |value: &String| self.values.contains(value);
+        let is_matched = |value: &String| self.values.iter().any(|pattern| pattern::matches(pattern, value));
         match (self.operator, found) {
             (Operator::Null, found) => is_named(&found.is_none().to_string()),
             (Operator::StringEquals, found) => found.is_some_and(|found| found.iter().any(is_named)),
             (Operator::StringNotEquals, found) => !found.is_some_and(|found| found.iter().any(is_named)),
             (Operator::ForAllValuesStringEquals, found) => found.is_none_or(|found| found.iter().all(is_named)),
+            (Operator::ForAllValuesStringLike, found) => found.is_none_or(|found| found.iter().all(is_matched)),
             (Operator::ForAnyValueStringEquals, found) => found.is_some_and(|found| found.iter().any(is_named)),
         }
     }

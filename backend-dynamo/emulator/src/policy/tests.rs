@@ -222,6 +222,16 @@ fn the_caller_is_a_context_key() {
 }
 
 #[test]
+fn a_pattern_of_leading_keys_matches_all_of_them() {
+    let like = json!({ "ForAllValues:StringLike": { "dynamodb:LeadingKeys": ["~a?~App", "~b*"] } });
+    assert!(is_allowed(&like, get(&["~a0~App", "~af~App", "~b", "~bc"])));
+    for other in ["~a~App", "~a00~App", "~a0~App2", "x~a0~App", "~a0~app", "App"] {
+        assert!(!is_allowed(&like, get(&[other])), "{other}");
+        assert!(!is_allowed(&like, get(&["~a0~App", other])), "{other} besides");
+    }
+}
+
+#[test]
 fn what_is_not_known_is_refused() {
     let with = |name: &str, value: Value| {
         let mut statement = allow(&json!({}));
@@ -232,7 +242,7 @@ fn what_is_not_known_is_refused() {
     for statement in [
         condition("StringLike", "kms:EncryptionContext:a"),
         condition("StringEqualsIfExists", "kms:EncryptionContext:a"),
-        condition("ForAllValues:StringLike", "dynamodb:LeadingKeys"),
+        condition("ForAnyValue:StringLike", "dynamodb:LeadingKeys"),
         condition("ForAllValues:StringEquals", "kms:EncryptionContext:a"),
         condition("StringEquals", "dynamodb:LeadingKeys"),
         condition("Bool", "aws:SecureTransport"),

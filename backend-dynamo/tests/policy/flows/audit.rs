@@ -28,7 +28,7 @@ pub(super) fn recorder(sink: Arc<dyn AuditSink>) -> AuditRecorder {
 
 /// As the caller.
 pub(super) fn recorder_of(site: &Site) -> AuditRecorder {
-    recorder(Arc::new(PersistenceSink::new(Arc::new(site.records()))))
+    recorder(Arc::new(PersistenceSink::new(site.records())))
 }
 
 /// Two entries of one writer, for each of the sixteen partitions that writers are spread over.
@@ -48,7 +48,7 @@ async fn entries_of_all_writers(application: &ApplicationName) -> Vec<Vec<AuditE
 }
 
 async fn append_of(site: &Site, application: &str) -> Result<()> {
-    let sink = PersistenceSink::new(Arc::new(site.records()));
+    let sink = PersistenceSink::new(site.records());
     for entries in entries_of_all_writers(&name(application)).await {
         sink.append(&entries[..1]).await?;
     }
@@ -57,7 +57,7 @@ async fn append_of(site: &Site, application: &str) -> Result<()> {
 
 /// What landed is recognised by reading it, one entry or several.
 async fn append_without_answer_of(site: &Site, application: &str) -> Result<()> {
-    let sink = PersistenceSink::new(Arc::new(site.records()));
+    let sink = PersistenceSink::new(site.records());
     for entries in entries_of_all_writers(&name(application)).await {
         site.losing_answers_to("TransactWriteItems", sink.append(&entries)).await?;
         sink.append(&entries[..1]).await?;
@@ -90,7 +90,7 @@ pub(super) async fn append_refusals_without_answer(site: &Site) -> Result<()> {
 
 pub(super) async fn verify(site: &Site) -> Result<()> {
     for application in site.applications() {
-        let log = AuditLog::new(Arc::new(site.records()));
+        let log = AuditLog::new(site.records());
         let verification = log.verify(&name(application), Verifier::new()).await?;
         assert!(verification.is_intact(), "{verification:?}");
     }

@@ -81,13 +81,13 @@ fn place(site: &Site) -> CredentialPlace {
 
 /// As the caller.
 async fn keys(site: &Site) -> CredentialKeys {
-    CredentialKeys::new(Arc::new(site.store().await), Arc::new(site.records())).with_authority(Arc::new(Signing))
+    CredentialKeys::new(Arc::new(site.store().await), site.records()).with_authority(Arc::new(Signing))
 }
 
 /// Past the gate.
 async fn admin_keys(site: &Site) -> CredentialKeys {
     let store = Arc::new(site.admin().await);
-    CredentialKeys::new(store, Arc::new(site.admin_records())).with_authority(Arc::new(Signing))
+    CredentialKeys::new(store, site.admin_records()).with_authority(Arc::new(Signing))
 }
 
 /// The authority of all flows.
@@ -129,7 +129,7 @@ fn intake_over(site: &Site, records: Arc<dyn Persistence>) -> CredentialIntake {
 /// Past the gate: a credential that the user's client submitted.
 async fn submitted(site: &Site, application: &str) -> CredentialPlace {
     let (key, place) = (key(site, application).await, place(site));
-    let intake = CredentialIntake::new(Arc::new(site.admin_records()), trust());
+    let intake = CredentialIntake::new(site.admin_records(), trust());
     intake.ingest(&owner(application), encrypted(&key, &place)).await.expect("taken");
     place
 }
@@ -137,7 +137,7 @@ async fn submitted(site: &Site, application: &str) -> CredentialPlace {
 async fn take(site: &Site) -> Result<()> {
     for application in site.applications() {
         let credential = encrypted(&key(site, application).await, &place(site));
-        intake_over(site, Arc::new(site.records())).ingest(&owner(application), credential).await?;
+        intake_over(site, site.records()).ingest(&owner(application), credential).await?;
     }
     Ok(())
 }
@@ -146,7 +146,7 @@ async fn take(site: &Site) -> Result<()> {
 async fn take_without_answer(site: &Site) -> Result<()> {
     for application in site.applications() {
         let credential = encrypted(&key(site, application).await, &place(site));
-        let intake = CredentialIntake::new(Arc::new(site.records()), trust());
+        let intake = CredentialIntake::new(site.records(), trust());
         let owner = owner(application);
         site.losing_answers_to("TransactWriteItems", intake.ingest(&owner, credential)).await?;
     }
@@ -155,7 +155,7 @@ async fn take_without_answer(site: &Site) -> Result<()> {
 
 async fn refuse(site: &Site) -> Result<()> {
     for application in site.applications() {
-        let intake = intake_over(site, Arc::new(site.records()));
+        let intake = intake_over(site, site.records());
         match intake.ingest_bytes(&owner(application), b"hunter2".to_vec()).await {
             Err(error) if error.kind() == ErrorKind::NotSealed => {}
             Err(error) => return Err(error),
@@ -166,7 +166,7 @@ async fn refuse(site: &Site) -> Result<()> {
 }
 
 async fn opening_intake(site: &Site) -> TrialOpenIntake {
-    TrialOpenIntake::new(Arc::new(site.store().await), Arc::new(site.records()))
+    TrialOpenIntake::new(Arc::new(site.store().await), site.records())
 }
 
 async fn take_by_opening(site: &Site) -> Result<()> {
@@ -188,7 +188,7 @@ async fn take_by_opening_without_answer(site: &Site) -> Result<()> {
 }
 
 async fn vault(site: &Site) -> CredentialVault {
-    let vault = CredentialVault::new(Arc::new(site.store().await), Arc::new(site.records()));
+    let vault = CredentialVault::new(Arc::new(site.store().await), site.records());
     vault.with_audit(audit::recorder_of(site))
 }
 

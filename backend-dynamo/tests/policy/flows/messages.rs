@@ -103,7 +103,7 @@ async fn organisation_keys(site: &Site) -> OrganisationKeys {
 /// As the caller.
 fn intake_over(site: &Site, store: EnvelopeStore) -> SealedIntake {
     let store = Arc::new(store);
-    let (keys, once) = (keys_in(&store), Once::new(Arc::new(site.records())));
+    let (keys, once) = (keys_in(&store), Once::new(site.records()));
     SealedIntake::new(store, keys, places(site), once, audit::recorder_of(site))
 }
 
@@ -257,7 +257,7 @@ async fn begin_tenant(site: &Site) -> Result<()> {
 
 async fn retrieval(site: &Site) -> Retrieval {
     let store = Arc::new(site.store().await);
-    let (keys, once) = (keys_in(&store), Once::new(Arc::new(site.records())));
+    let (keys, once) = (keys_in(&store), Once::new(site.records()));
     Retrieval::new(store, keys, places(site), once, audit::recorder_of(site))
 }
 
@@ -304,7 +304,7 @@ async fn refuse_request(site: &Site) -> Result<()> {
 }
 
 async fn consume(site: &Site) -> Result<()> {
-    let once = Once::new(Arc::new(site.records()));
+    let once = Once::new(site.records());
     for application in site.applications() {
         let nonce = once.issue(&name(application), SingleUse::Channel, LIFETIME).await?;
         once.consume(&name(application), SingleUse::Channel, &nonce).await?;
@@ -314,7 +314,7 @@ async fn consume(site: &Site) -> Result<()> {
 }
 
 async fn mark(site: &Site) -> Result<()> {
-    let once = Once::new(Arc::new(site.records()));
+    let once = Once::new(site.records());
     for application in site.applications() {
         let (id, expiry) =
             (site.fresh(application).name().to_string() + "-long-enough", Expiry::after(&SystemClock, LIFETIME));
@@ -345,13 +345,13 @@ impl Clock for Yesterday {
 }
 
 async fn sweep(site: &Site) -> Result<()> {
-    let issuing = Once::new(Arc::new(site.admin_records())).with_clock(Arc::new(Yesterday));
+    let issuing = Once::new(site.admin_records()).with_clock(Arc::new(Yesterday));
     for application in site.applications() {
         let application = name(application);
         for _ in 0..2 {
             issuing.issue(&application, SingleUse::Submission, LIFETIME).await.expect("issued");
         }
-        let swept = Once::new(Arc::new(site.records())).sweep(&application, NonZeroUsize::MAX).await?;
+        let swept = Once::new(site.records()).sweep(&application, NonZeroUsize::MAX).await?;
         assert!(swept.removed >= 2 && !swept.more, "{swept:?}");
     }
     Ok(())
