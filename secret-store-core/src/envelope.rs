@@ -92,7 +92,7 @@ impl ReadyCipher {
     }
 
     /// Opens a value. The cipher's format must be the value's.
-    pub(crate) fn open(&self, sealed: &Sealed<'_>, aad: &ValueAad) -> Result<SecretValue> {
+    pub(crate) fn open<B: AsRef<[u8]>>(&self, sealed: &Sealed<'_>, aad: &ValueAad<B>) -> Result<SecretValue> {
         match (self, sealed) {
             (Self::Zero(key), Sealed::Zero(sealed)) => sealed.open(key),
             (Self::One(cipher), Sealed::One(sealed)) => sealed.open(cipher, aad),
