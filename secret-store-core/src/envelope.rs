@@ -16,7 +16,7 @@ use crate::crypto::{Aead, Aes256Gcm};
 use crate::error::{Error, Result};
 use crate::key::DocumentKey;
 use crate::secret::SecretValue;
-use view::Iv;
+use view::IvView;
 
 /// The format a secret is stored in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,10 +54,10 @@ impl<'a> Sealed<'a> {
     /// [`Integrity`](crate::ErrorKind::Integrity) for a malformed value, [`Unsupported`](crate::ErrorKind::Unsupported) for a
     /// format, suite or flag of a later release.
     #[inline]
-    pub(crate) fn parse(iv: &'a Iv, value: &'a [u8]) -> Result<Self> {
+    pub(crate) fn parse(iv: IvView<'a>, value: &'a [u8]) -> Result<Self> {
         match iv {
-            Iv::Zero(iv) => legacy::Sealed::parse(iv, value).map(Self::Zero),
-            Iv::One(nonce) => format::Sealed::parse(nonce, value).map(Self::One),
+            IvView::Zero(iv) => legacy::Sealed::parse(iv, value).map(Self::Zero),
+            IvView::One(nonce) => format::Sealed::parse(nonce, value).map(Self::One),
         }
     }
 

@@ -38,15 +38,19 @@ impl Inner {
         let sealed = found.sealed().ok()?;
         let application = self.config.application(id.application()).ok()?;
         application.check_format(Format::One).ok()?;
-        application.check_unwrapping_key(&found.master_key_id, &self.config, &*self.keys).ok()?;
+        let master_key_id = found.master_key_id();
+        application.check_unwrapping_key(&master_key_id, &self.config, &*self.keys).ok()?;
         let (place, metadata) = (Some((id, found.version)), found.metadata.map(|bytes| &**bytes));
-        let key = KeyRef { master_key_id: &found.master_key_id, wrapped: found.document_key, place };
+        let key = KeyRef { master_key_id: &master_key_id, wrapped: found.document_key, place };
         let value = match self.cache.open_ready(&key, |key| key.open(&sealed, metadata))? {
-            Opened::Tried(value) => value,
-            Opened::NoKey(error) => Err(error),
+            Opened::Tried(Ok(value)) => value,
+            Opened::Tried(Err(error)) | Opened::NoKey(error) => return Some(Err(error)),
         };
-        let secret = |value| Ok(Secret::new(value, found.info(id, revision.clone())?));
-        Some(value.and_then(secret))
+        // Authentic by now.
+        match found.decoded_metadata() {
+            Ok(metadata) => Some(Ok(Secret::new(value, found.info(id, revision, master_key_id, metadata)))),
+            Err(error) => Some(Err(error)),
+        }
     }
 
     /// Opens a secret that was read, if its format is not below the floor.
