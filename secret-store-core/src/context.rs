@@ -15,7 +15,7 @@ use crate::tenant::TenantKeyVersion;
 use encoding::{Bytes, FIELDS_AT, Fields, PURPOSE_AT, SUITE_AT, encode, encode_secret, number, text};
 
 pub(crate) use renamed::{ContextName, blind_name_bytes};
-pub(crate) use value::ValueAad;
+pub(crate) use value::{KeptAad, ValueAad};
 
 /// What an authenticated encryption is for. One registry, so that no two uses ever share associated data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -16,7 +16,7 @@ use crate::crypto::{Aead, Aes256Gcm};
 use crate::error::{Error, Result};
 use crate::key::DocumentKey;
 use crate::secret::SecretValue;
-use view::Iv;
+use view::IvView;
 
 /// The format a secret is stored in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,10 +54,10 @@ impl<'a> Sealed<'a> {
     /// [`Integrity`](crate::ErrorKind::Integrity) for a malformed value, [`Unsupported`](crate::ErrorKind::Unsupported) for a
     /// format, suite or flag of a later release.
     #[inline]
-    pub(crate) fn parse(iv: &'a Iv, value: &'a [u8]) -> Result<Self> {
+    pub(crate) fn parse(iv: IvView<'a>, value: &'a [u8]) -> Result<Self> {
         match iv {
-            Iv::Zero(iv) => legacy::Sealed::parse(iv, value).map(Self::Zero),
-            Iv::One(nonce) => format::Sealed::parse(nonce, value).map(Self::One),
+            IvView::Zero(iv) => legacy::Sealed::parse(iv, value).map(Self::Zero),
+            IvView::One(nonce) => format::Sealed::parse(nonce, value).map(Self::One),
         }
     }
 
@@ -92,7 +92,7 @@ impl ReadyCipher {
     }
 
     /// Opens a value. The cipher's format must be the value's.
-    pub(crate) fn open(&self, sealed: &Sealed<'_>, aad: &ValueAad) -> Result<SecretValue> {
+    pub(crate) fn open<B: AsRef<[u8]>>(&self, sealed: &Sealed<'_>, aad: &ValueAad<B>) -> Result<SecretValue> {
         match (self, sealed) {
             (Self::Zero(key), Sealed::Zero(sealed)) => sealed.open(key),
             (Self::One(cipher), Sealed::One(sealed)) => sealed.open(cipher, aad),

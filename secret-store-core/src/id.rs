@@ -171,10 +171,21 @@ impl MasterKeyId {
 
     /// Parses an id that stands in a record, which may be that of a tenant's key.
     pub(crate) fn from_stored(text: Arc<str>) -> Result<Self> {
+        Self::check_stored(&text).map(|()| Self(text))
+    }
+
+    /// Refuses what [`from_stored`](Self::from_stored) refuses.
+    pub(crate) fn check_stored(text: &str) -> Result<()> {
         match text.strip_prefix(TENANT_PREFIX) {
-            Some(tenant) => check_strict("tenant id", tenant, MAX_ID_BYTES).map(|()| Self(text)),
-            None => Self::new(text),
+            Some(tenant) => check_strict("tenant id", tenant, MAX_ID_BYTES),
+            None => check_strict("master key id", text, MAX_ID_BYTES),
         }
+    }
+
+    /// An id that was checked where it stands.
+    pub(crate) fn from_checked(text: &Arc<str>) -> Self {
+        debug_assert!(Self::check_stored(text).is_ok());
+        Self(Arc::clone(text))
     }
 }
 

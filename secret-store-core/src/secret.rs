@@ -217,6 +217,7 @@ struct Parts {
 impl Secret {
     /// A value with its information; for implementors of [`SecretStore`](crate::SecretStore).
     #[must_use]
+    #[inline]
     pub fn new(value: SecretValue, info: SecretInfo) -> Self {
         Self(Arc::new(Parts { value, info }))
     }
@@ -343,7 +344,8 @@ impl SecretInfo {
 ///
 /// At most 4,096 bytes encoded; keys are neither empty nor begin with `~`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Metadata(BTreeMap<String, String>);
+// Sorted by key. Most secrets have none, and dropping an empty vector costs nothing.
+pub struct Metadata(Vec<(String, String)>);
 
 impl Metadata {
     /// No metadata.
@@ -355,14 +357,22 @@ impl Metadata {
     /// With one more entry.
     #[must_use]
     pub fn with(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.0.insert(key.into(), value.into());
+        let (key, value) = (key.into(), value.into());
+        match self.position(&key) {
+            Ok(at) => self.0[at].1 = value,
+            Err(at) => self.0.insert(at, (key, value)),
+        }
         self
+    }
+
+    fn position(&self, key: &str) -> std::result::Result<usize, usize> {
+        self.0.binary_search_by(|(existing, _)| existing.as_str().cmp(key))
     }
 
     /// The value of an entry.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key).map(String::as_str)
+        self.position(key).ok().map(|at| self.0[at].1.as_str())
     }
 
     /// All entries, sorted by key.
@@ -377,7 +387,7 @@ impl Metadata {
     }
 
     pub(crate) fn from_entries(entries: BTreeMap<String, String>) -> Self {
-        Self(entries)
+        Self(entries.into_iter().collect())
     }
 }
 
@@ -416,6 +426,16 @@ mod tests {
         let error = SecretValue::from("\"hunter2\"").json::<u32>().expect_err("not a number");
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
         assert_eq!(SecretValue::from("{\"a\":[1]}").json::<BTreeMap<String, Vec<u8>>>().expect("json")["a"], [1]);
+    }
+
+    #[test]
+    fn metadata_are_sorted_and_each_key_stands_once() {
+        let metadata = Metadata::new().with("b", "1").with("c", "2").with("a", "3").with("b", "4");
+        assert_eq!(metadata.iter().collect::<Vec<_>>(), [("a", "3"), ("b", "4"), ("c", "2")]);
+        assert_eq!((metadata.get("b"), metadata.get("bb"), metadata.get("")), (Some("4"), None, None));
+        let entries = metadata.iter().map(|(key, value)| (key.to_owned(), value.to_owned()));
+        assert_eq!(Metadata::from_entries(entries.collect()), metadata);
+        assert!(Metadata::new().is_empty() && !metadata.is_empty());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{EncryptionContext, Purpose, ValueAad};
+use super::{EncryptionContext, KeptAad, Purpose, ValueAad};
 use crate::error::ErrorKind;
 use crate::id::{SecretId, SecretVersion, StoreId, TenantId};
 use crate::tenant::TenantKeyVersion;
@@ -101,9 +101,14 @@ fn value_and_key_contexts_differ_in_purpose_only() {
         assert_eq!(aad.key_context(), expected);
         assert_ne!(aad.as_bytes(), expected.aead_bytes());
         assert_eq!(ValueAad::of_document_key(expected.clone(), metadata).as_bytes(), aad.as_bytes());
+        let kept = KeptAad::of_values_under(expected.clone());
+        let whole = metadata
+            .map_or_else(|| kept.as_bytes().to_vec(), |metadata| kept.and_metadata(metadata).as_bytes().to_vec());
+        assert_eq!(whole, aad.as_bytes());
         let fields = decode(aad.as_bytes()).expect("decodes").2;
         assert_eq!(fields.len(), if metadata.is_some() { 5 } else { 4 });
     }
+    assert!(KeptAad::of_values_under(EncryptionContext::legacy()).as_bytes().is_empty());
 }
 
 #[test]

@@ -84,7 +84,7 @@ impl<'a> Sealed<'a> {
 
     /// Opens the value into a buffer of its own, where it stays behind its commitment bytes.
     #[inline]
-    pub(crate) fn open<A: Aead>(&self, cipher: &A, aad: &ValueAad) -> Result<SecretValue> {
+    pub(crate) fn open<A: Aead, B: AsRef<[u8]>>(&self, cipher: &A, aad: &ValueAad<B>) -> Result<SecretValue> {
         // The value owns the buffer from the start, so that every early return wipes it.
         let mut value = SecretValue::to_decrypt(self.ciphertext.len(), COMMITMENT_BYTES);
         let buffer = value.buffer_mut();

@@ -110,13 +110,14 @@ impl ProtectedSecret {
     /// size of the initialisation vector that no format has, or metadata or further wraps in format 0, which has none.
     pub fn from_record(id: &SecretId, record: &Record) -> Result<Self> {
         let found = View::parse(id, record)?;
-        let wraps = found.wraps.map(|wraps| Wraps::parse(&found.master_key_id, Arc::clone(wraps))).transpose()?;
+        let master_key_id = found.master_key_id();
+        let wraps = found.wraps.map(|wraps| Wraps::parse(&master_key_id, Arc::clone(wraps))).transpose()?;
         Ok(Self(Box::new(Parts {
             id: id.clone(),
             version: found.version,
-            wrapped_key: WrappedKey::new(found.master_key_id, Arc::clone(found.document_key)),
+            wrapped_key: WrappedKey::new(master_key_id, Arc::clone(found.document_key)),
             wraps,
-            iv: found.iv,
+            iv: found.iv.to_owned(),
             value: Arc::clone(found.value),
             created_at: found.created_at,
             metadata: found.metadata.cloned(),
@@ -211,20 +212,13 @@ impl ProtectedSecret {
     /// Its record as a read sees it.
     #[inline]
     pub(crate) fn view(&self) -> View<'_> {
-        View {
-            version: self.0.version,
-            master_key_id: self.0.wrapped_key.master_key_id().clone(),
-            document_key: self.0.wrapped_key.as_shared(),
-            wraps: self.0.wraps.as_ref().map(|wraps| wraps.encoded()),
-            iv: self.0.iv,
-            value: &self.0.value,
-            created_at: self.0.created_at,
-            metadata: self.0.metadata.as_ref(),
-        }
+        let Parts { version, wrapped_key, wraps, iv, value, created_at, metadata, .. } = &*self.0;
+        let wraps = wraps.as_ref().map(|wraps| wraps.encoded());
+        View::new(*version, wrapped_key, wraps, iv, value, *created_at, metadata.as_ref())
     }
 
     pub(crate) fn sealed(&self) -> Result<Sealed<'_>> {
-        Sealed::parse(&self.0.iv, &self.0.value)
+        Sealed::parse(self.0.iv.view(), &self.0.value)
     }
 
     pub(crate) fn encoded_metadata(&self) -> Option<&[u8]> {
@@ -255,7 +249,7 @@ impl ProtectedSecret {
 
     /// By the size of the initialisation vector, also where the value itself is of a later release.
     pub(crate) fn format(&self) -> Format {
-        self.0.iv.format()
+        self.0.iv.view().format()
     }
 }
 

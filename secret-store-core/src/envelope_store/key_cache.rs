@@ -10,23 +10,31 @@ use equivalent::Equivalent;
 
 use crate::cache::{Cache, CacheMetrics, Lifetimes, unshared};
 use crate::clock::Clock;
-use crate::envelope::ReadyCipher;
+use crate::context::{EncryptionContext, KeptAad};
+use crate::envelope::protected::ProtectedSecret;
+use crate::envelope::{Format, ReadyCipher, Sealed};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::MasterKeyId;
-use crate::key::WrappedKey;
+use crate::id::{MasterKeyId, SecretId, SecretVersion};
+use crate::key::{DocumentKey, WrappedKey};
 use crate::observe;
 use crate::secret::SecretValue;
 
 /// How long a refusal is remembered, so that a forged record cannot buy a provider call with every read.
 const REFUSAL_TTL: Duration = Duration::from_secs(5);
 
-/// Ready ciphers by wrapped key and context, compared in full. Entries are wiped when the last user drops them.
+/// Ready keys by wrapped key and place, compared in full. Entries are wiped when the last user drops them.
 pub(super) struct KeyCache {
     cache: Option<Arc<Cache<CacheKey, Arc<Ready>>>>,
 }
 
-struct Ready {
+/// A document key made ready for the values of one version, which have their associated data in common but for the metadata.
+pub(super) struct ReadyKey {
     cipher: ReadyCipher,
+    aad: KeptAad,
+}
+
+struct Ready {
+    key: ReadyKey,
     /// It opened a value. A key that opens nothing is not kept.
     proven: AtomicBool,
 }
@@ -39,10 +47,14 @@ pub(super) enum Opened {
     NoKey(Error),
 }
 
+/// The one version whose values a document key opens; `None` in format 0, which binds a key to nothing. So the format selects the
+/// wrap: a format-1 wrap never opens for a format-0 value, nor the reverse.
+type Place<I> = Option<(I, SecretVersion)>;
+
 #[derive(Clone, PartialEq, Eq)]
 struct CacheKey {
     wrapped: WrappedKey,
-    context: Box<[u8]>,
+    place: Place<SecretId>,
 }
 
 /// A cache key that borrows, so that a hit allocates nothing.
@@ -51,21 +63,19 @@ pub(super) struct KeyRef<'a> {
     pub(super) master_key_id: &'a MasterKeyId,
     /// The wrapped key.
     pub(super) wrapped: &'a Arc<[u8]>,
-    /// The context's bytes, without its purpose; empty in format 0.
-    pub(super) context: &'a [u8],
+    pub(super) place: Place<&'a SecretId>,
 }
 
+/// By the wrap alone: it tells keys apart unless somebody has copied it, and hashing the names costs as much again.
 impl Hash for KeyRef<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.master_key_id.hash(state);
         self.wrapped.hash(state);
-        self.context.hash(state);
     }
 }
 
 impl Hash for CacheKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        KeyRef::new(&self.wrapped, &self.context).hash(state);
+        self.wrapped.as_shared().hash(state);
     }
 }
 
@@ -73,19 +83,37 @@ impl Equivalent<CacheKey> for KeyRef<'_> {
     fn equivalent(&self, key: &CacheKey) -> bool {
         // The wrap first: it is what differs.
         **self.wrapped == *key.wrapped.as_bytes()
-            && *self.context == *key.context
+            && self.place == key.place.as_ref().map(|(id, version)| (id, *version))
             && self.master_key_id == key.wrapped.master_key_id()
     }
 }
 
 impl<'a> KeyRef<'a> {
-    pub(super) fn new(wrapped: &'a WrappedKey, context: &'a [u8]) -> Self {
-        Self { master_key_id: wrapped.master_key_id(), wrapped: wrapped.as_shared(), context }
+    pub(super) fn new(wrapped: &'a WrappedKey, protected: &'a ProtectedSecret) -> Self {
+        let place = (protected.format() == Format::One).then(|| (protected.id(), protected.version()));
+        Self { master_key_id: wrapped.master_key_id(), wrapped: wrapped.as_shared(), place }
     }
 
     fn to_owned(&self) -> CacheKey {
         let wrapped = WrappedKey::new(self.master_key_id.clone(), Arc::clone(self.wrapped));
-        CacheKey { wrapped, context: self.context.into() }
+        CacheKey { wrapped, place: self.place.map(|(id, version)| (id.clone(), version)) }
+    }
+}
+
+impl ReadyKey {
+    /// A key that was unwrapped under this context.
+    pub(super) fn new(key: &DocumentKey, context: EncryptionContext) -> Result<Self> {
+        let format = if context.is_legacy() { Format::Zero } else { Format::One };
+        Ok(Self { cipher: ReadyCipher::new(format, key)?, aad: KeptAad::of_values_under(context) })
+    }
+
+    /// Opens a value that belongs where the key does.
+    #[inline]
+    pub(super) fn open(&self, sealed: &Sealed<'_>, metadata: Option<&[u8]>) -> Result<SecretValue> {
+        match metadata {
+            None => self.cipher.open(sealed, &self.aad),
+            Some(metadata) => self.cipher.open(sealed, &self.aad.and_metadata(metadata)),
+        }
     }
 }
 
@@ -101,7 +129,7 @@ impl KeyCache {
     pub(super) fn open_ready(
         &self,
         key: &KeyRef<'_>,
-        open: impl Fn(&ReadyCipher) -> Result<SecretValue>,
+        open: impl Fn(&ReadyKey) -> Result<SecretValue>,
     ) -> Option<Opened> {
         let answer = self.cache.as_ref()?.fresh(key, |_| true)?;
         Some(match answer {
@@ -110,27 +138,27 @@ impl KeyCache {
         })
     }
 
-    /// Where [`open_ready`](Self::open_ready) found none: unwraps a cipher and keeps it if it opens the value. At most one unwrap of
+    /// Where [`open_ready`](Self::open_ready) found none: unwraps a key and keeps it if it opens the value. At most one unwrap of
     /// one key is under way at a time; all that wait for it have its answer, also when the call that began it is dropped.
     pub(super) async fn open<F>(
         &self,
         key: KeyRef<'_>,
         unwrap: impl FnOnce() -> F,
-        open: impl Fn(&ReadyCipher) -> Result<SecretValue>,
+        open: impl Fn(&ReadyKey) -> Result<SecretValue>,
     ) -> Opened
     where
-        F: Future<Output = Result<ReadyCipher>> + Send + 'static,
+        F: Future<Output = Result<ReadyKey>> + Send + 'static,
     {
         let Some(cache) = &self.cache else {
             return match unwrap().await {
-                Ok(cipher) => Opened::Tried(open(&cipher)),
+                Ok(key) => Opened::Tried(open(&key)),
                 Err(error) => Opened::NoKey(error),
             };
         };
         let key = key.to_owned();
         let load = || {
             let unwrapped = unwrap();
-            async { Ok(Arc::new(Ready { cipher: unwrapped.await?, proven: AtomicBool::new(false) })) }
+            async { Ok(Arc::new(Ready { key: unwrapped.await?, proven: AtomicBool::new(false) })) }
         };
         let ready = match cache.settle(cache.turn(key.clone(), load)).await {
             Ok(ready) => ready,
@@ -171,8 +199,8 @@ impl KeyCache {
 }
 
 impl Ready {
-    fn open(&self, open: impl Fn(&ReadyCipher) -> Result<SecretValue>) -> Result<SecretValue> {
-        let value = open(&self.cipher)?;
+    fn open(&self, open: impl Fn(&ReadyKey) -> Result<SecretValue>) -> Result<SecretValue> {
+        let value = open(&self.key)?;
         // Looked at first, so that readers on many processors do not take the line from each other.
         if !self.proven.load(Ordering::Acquire) {
             self.proven.store(true, Ordering::Release);

@@ -6,13 +6,13 @@ use smallvec::SmallVec;
 
 use super::Inner;
 use super::config::ApplicationConfig;
-use super::key_cache::{KeyRef, Opened};
+use super::key_cache::{KeyRef, Opened, ReadyKey};
 use super::tier::Applied;
-use crate::context::{EncryptionContext, ValueAad};
+use crate::context::EncryptionContext;
 use crate::envelope::protected::ProtectedSecret;
 use crate::envelope::view::View;
 use crate::envelope::wraps::MAX_FURTHER_WRAPS;
-use crate::envelope::{Format, ReadyCipher, Sealed};
+use crate::envelope::{Format, Sealed};
 use crate::error::{Error, Result};
 use crate::id::{ApplicationName, SecretId, SecretVersion};
 use crate::key::WrappedKey;
@@ -38,16 +38,19 @@ impl Inner {
         let sealed = found.sealed().ok()?;
         let application = self.config.application(id.application()).ok()?;
         application.check_format(Format::One).ok()?;
-        application.check_unwrapping_key(&found.master_key_id, &self.config, &*self.keys).ok()?;
-        let aad = ValueAad::new(&self.config.store_id, id, found.version, found.metadata.map(|bytes| &**bytes));
-        let context = key_context_bytes(&sealed, &aad);
-        let key = KeyRef { master_key_id: &found.master_key_id, wrapped: found.document_key, context };
-        let value = match self.cache.open_ready(&key, |cipher| cipher.open(&sealed, &aad))? {
-            Opened::Tried(value) => value,
-            Opened::NoKey(error) => Err(error),
+        let master_key_id = found.master_key_id();
+        application.check_unwrapping_key(&master_key_id, &self.config, &*self.keys).ok()?;
+        let (place, metadata) = (Some((id, found.version)), found.metadata.map(|bytes| &**bytes));
+        let key = KeyRef { master_key_id: &master_key_id, wrapped: found.document_key, place };
+        let value = match self.cache.open_ready(&key, |key| key.open(&sealed, metadata))? {
+            Opened::Tried(Ok(value)) => value,
+            Opened::Tried(Err(error)) | Opened::NoKey(error) => return Some(Err(error)),
         };
-        let secret = |value| Ok(Secret::new(value, found.info(id, revision.clone())?));
-        Some(value.and_then(secret))
+        // Authentic by now.
+        match found.decoded_metadata() {
+            Ok(metadata) => Some(Ok(Secret::new(value, found.info(id, revision, master_key_id, metadata)))),
+            Err(error) => Some(Err(error)),
+        }
     }
 
     /// Opens a secret that was read, if its format is not below the floor.
@@ -87,13 +90,13 @@ impl Inner {
 
     /// Opens a value whose cipher is ready; `None` where it is not, or where a further wrap may help.
     fn open_ready(&self, protected: &ProtectedSecret) -> Result<Option<SecretValue>> {
-        let (application, sealed, aad) = self.checked(protected)?;
+        let (application, sealed) = self.checked(protected)?;
         let (first, has_further) = (protected.wrapped_key(), !protected.further_wraps().is_empty());
         match self.check_allowed(&application, first) {
             Err(_) if has_further => return Ok(None),
             outcome => outcome?,
         }
-        match self.ready(first, &sealed, &aad) {
+        match self.ready(first, protected, &sealed) {
             None => Ok(None),
             Some(Opened::Tried(value)) => value.map(Some),
             Some(Opened::NoKey(_)) if has_further => Ok(None),
@@ -106,17 +109,17 @@ impl Inner {
     ///
     /// A key that was unwrapped belongs to this version: where it does not open the value, no other will.
     async fn open_wrapped(&self, protected: &ProtectedSecret) -> Result<SecretValue> {
-        let (application, sealed, aad) = self.checked(protected)?;
+        let (application, sealed) = self.checked(protected)?;
         // Where one is ready nobody is asked: while the first one's holder is away, that spares each read a vain call.
         let is_allowed = |wrapped: &&WrappedKey| self.check_allowed(&application, wrapped).is_ok();
         for wrapped in protected.further_wraps().iter().filter(is_allowed) {
-            if let Some(Opened::Tried(value)) = self.ready(wrapped, &sealed, &aad) {
+            if let Some(Opened::Tried(value)) = self.ready(wrapped, protected, &sealed) {
                 return value;
             }
         }
         let mut refusals = Refusals::default();
         for wrapped in self.candidates(protected.all_wraps().filter(is_allowed)) {
-            match self.open_with(wrapped, &sealed, &aad).await {
+            match self.open_with(wrapped, protected, &sealed).await {
                 Opened::Tried(value) => return value,
                 Opened::NoKey(error) => {
                     let (id, kind) = (wrapped.master_key_id(), error.kind());
@@ -149,55 +152,46 @@ impl Inner {
 
     /// Opens a value with what the cache has of one wrap.
     #[inline]
-    fn ready(&self, wrapped: &WrappedKey, sealed: &Sealed<'_>, aad: &ValueAad) -> Option<Opened> {
-        let key = KeyRef::new(wrapped, key_context_bytes(sealed, aad));
-        self.cache.open_ready(&key, |cipher| cipher.open(sealed, aad))
+    fn ready(&self, wrapped: &WrappedKey, protected: &ProtectedSecret, sealed: &Sealed<'_>) -> Option<Opened> {
+        let key = KeyRef::new(wrapped, protected);
+        self.cache.open_ready(&key, |key| key.open(sealed, protected.encoded_metadata()))
     }
 
-    async fn open_with(&self, wrapped: &WrappedKey, sealed: &Sealed<'_>, aad: &ValueAad) -> Opened {
+    async fn open_with(&self, wrapped: &WrappedKey, protected: &ProtectedSecret, sealed: &Sealed<'_>) -> Opened {
         // Whoever waits for the same key drives this: it borrows nothing.
         let unwrap = || {
-            let (keys, wrapped, format) = (Arc::clone(&self.keys), wrapped.clone(), sealed.format());
-            let context = match format {
+            let (keys, wrapped) = (Arc::clone(&self.keys), wrapped.clone());
+            let context = match sealed.format() {
                 Format::Zero => EncryptionContext::legacy(),
-                Format::One => aad.key_context(),
+                Format::One => {
+                    EncryptionContext::document_key(&self.config.store_id, protected.id(), protected.version())
+                }
             };
-            async move { ReadyCipher::new(format, &keys.unwrap_key(&wrapped, &context).await?) }
+            async move { ReadyKey::new(&keys.unwrap_key(&wrapped, &context).await?, context) }
         };
-        let open = |cipher: &ReadyCipher| cipher.open(sealed, aad);
-        let key = KeyRef::new(wrapped, key_context_bytes(sealed, aad));
-        self.cache.open(key, unwrap, open).await
+        let open = |key: &ReadyKey| key.open(sealed, protected.encoded_metadata());
+        self.cache.open(KeyRef::new(wrapped, protected), unwrap, open).await
     }
 
-    /// Forgets the ready ciphers of a value.
+    /// Forgets the ready keys of a value.
     pub(super) fn forget_key(&self, protected: &ProtectedSecret) -> Result<()> {
-        let (_, sealed, aad) = self.checked(protected)?;
+        self.checked(protected)?;
         for wrapped in protected.all_wraps() {
-            self.cache.forget(&KeyRef::new(wrapped, key_context_bytes(&sealed, &aad)));
+            self.cache.forget(&KeyRef::new(wrapped, protected));
         }
         Ok(())
     }
 
     /// Everything that is checked without a key.
     #[inline]
-    fn checked<'a>(&'a self, protected: &'a ProtectedSecret) -> Result<(Applied<'a>, Sealed<'a>, ValueAad)> {
-        let id = protected.id();
+    fn checked<'a>(&'a self, protected: &'a ProtectedSecret) -> Result<(Applied<'a>, Sealed<'a>)> {
         let sealed = protected.sealed()?;
-        let application = self.config.application(id.application())?;
+        let application = self.config.application(protected.id().application())?;
         application.check_format(sealed.format())?;
-        let aad = ValueAad::new(&self.config.store_id, id, protected.version(), protected.encoded_metadata());
-        Ok((application, sealed, aad))
+        Ok((application, sealed))
     }
 
     fn check_allowed(&self, application: &ApplicationConfig, wrapped: &WrappedKey) -> Result<()> {
         application.check_unwrapping_key(wrapped.master_key_id(), &self.config, &*self.keys)
-    }
-}
-
-/// The format selects the wrap: a format-1 wrap never opens for a format-0 value, nor the reverse.
-fn key_context_bytes<'a>(sealed: &Sealed<'_>, aad: &'a ValueAad) -> &'a [u8] {
-    match sealed.format() {
-        Format::Zero => &[],
-        Format::One => aad.key_context_bytes(),
     }
 }

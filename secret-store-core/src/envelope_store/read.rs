@@ -30,23 +30,19 @@ impl Inner {
             return Box::pin(self.get_version(id, version, options)).await;
         }
         let mark = self.marks.of(id);
-        let stored = self.records.load(&layout::current(id), options.consistency).await?;
-        if let Some(answer) = self.open_usual(id, stored.as_ref(), &mark, options) {
+        let loaded = self.records.load(&mark.place(id), options.consistency).await;
+        if let Ok(Some(stored)) = &loaded
+            && let Some(answer) = self.open_usual(id, stored, &mark, options)
+        {
             return answer;
         }
         // Boxed, so that the future of the usual read is small.
-        Box::pin(self.judge_current(id, stored, &mark, options)).await
+        Box::pin(self.judge_current(id, loaded?, &mark, options)).await
     }
 
     /// Opens what a read usually finds: a record that is no older than it may be, and its key ready.
-    fn open_usual(
-        &self,
-        id: &SecretId,
-        stored: Option<&Stored>,
-        mark: &Mark,
-        options: &GetOptions,
-    ) -> Option<Result<Secret>> {
-        let answer = self.open_at_once(id, stored?, lowest(mark, options))?;
+    fn open_usual(&self, id: &SecretId, stored: &Stored, mark: &Mark, options: &GetOptions) -> Option<Result<Secret>> {
+        let answer = self.open_at_once(id, stored, lowest(mark, options))?;
         if let Ok(secret) = &answer {
             mark.raise(&self.marks, id, secret.info().version);
         }
@@ -157,7 +153,9 @@ impl Inner {
         options: &GetOptions,
     ) -> Result<Secret> {
         let opened = async {
-            if let Some(answer) = self.open_usual(&id, stored.as_ref(), &mark, options) {
+            if let Some(stored) = &stored
+                && let Some(answer) = self.open_usual(&id, stored, &mark, options)
+            {
                 return answer;
             }
             match Found::parse(&id, stored)? {
@@ -240,7 +238,7 @@ impl Inner {
 fn listed(id: &SecretId, record: &Record, revision: Revision) -> Result<SecretInfo> {
     let found = View::parse(id, record)?;
     match found.wraps {
-        None => found.info(id, revision),
+        None => Ok(found.info(id, &revision, found.master_key_id(), found.decoded_metadata()?)),
         Some(_) => ProtectedSecret::from_record(id, record)?.info(revision),
     }
 }

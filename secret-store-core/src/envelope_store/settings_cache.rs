@@ -93,7 +93,7 @@ impl SettingsCache {
     fn fresh(&self, application: &ApplicationName, clock: &dyn Clock) -> Option<Trusted> {
         let known = self.applications.get(application)?;
         let known = lock(&known);
-        known.read_at.filter(|read_at| read_at.age(clock) < REFRESH).map(|_| known.trusted())
+        known.read_at.filter(|read_at| read_at.coarse_age(clock) < REFRESH).map(|_| known.trusted())
     }
 
     /// To be called before the record is loaded.
