@@ -5,8 +5,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use futures::executor::block_on;
 use secret_store_conformance::fault::KeyCall;
 use secret_store_core::{
-    ApplicationName, BlindName, Blinding, DeleteOptions, EnvelopeStore, GetOptions, ListOptions, ListQuery, Metadata, Persistence,
-    Precondition, PutOptions, Record, RecordKey, SecretId, SecretStore, SecretStoreExt, TenantId, Value,
+    ApplicationName, BlindName, Blinding, DeleteOptions, EnvelopeStore, GetOptions, ListOptions, ListQuery, Metadata,
+    Persistence, Precondition, PutOptions, Record, RecordKey, SecretId, SecretStore, SecretStoreExt, TenantId, Value,
 };
 use std::collections::BTreeSet;
 
