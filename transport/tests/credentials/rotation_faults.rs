@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use secret_store_conformance::fault::{Failing, Fault, Racing, Tearing, TimingOut, TornAnswer};
-use secret_store_core::{ErrorKind, Persistence as _, Precondition, Write};
+use secret_store_core::{ErrorKind, Persistence as _, Precondition, Record, Value, Write};
 use secret_store_transport::credential::{Credential, CredentialKey, CredentialOwner, decrypt_credential};
 
 use super::rotating::{credentials, options, stored_key};
@@ -184,6 +184,20 @@ fn an_even_older_key_that_is_still_accepted_is_retired_too() {
     assert_eq!((rotation.reported(), rotation.is_finished()), (1, false), "nobody can open it: reported");
     let late = wait(world.intake().ingest(&alice, encrypt(&old, "field 0", 9, "late")));
     assert_eq!(kind(late), ErrorKind::KeyRetired);
+}
+
+/// Nor does a record of an older version that says nothing known stand in the way of a rotation: it is on the safe side afterwards.
+#[test]
+fn an_older_state_that_cannot_be_read_is_retired() {
+    let (world, alice, old) = world();
+    assert!(wait(world.keys().rotate_data_key(&alice, version(1), &options())).expect("rotated").is_finished());
+    let unknown = Record::new().with("State", Value::Number(9));
+    wait(world.memory.commit(vec![Write::put(key_at(&alice, 1), unknown, Precondition::Any)])).expect("planted");
+    let late = || kind(wait(world.intake().ingest(&alice, encrypt(&old, "field 0", 9, "late"))));
+    assert_eq!(late(), ErrorKind::Integrity);
+    assert!(wait(world.keys().rotate_data_key(&alice, version(2), &options())).expect("rotated").is_finished());
+    assert_eq!(late(), ErrorKind::KeyRetired);
+    check_every_credential_opens_exactly_once(&world, &alice, "rotated");
 }
 
 /// A dropped future is a kill between two awaits.

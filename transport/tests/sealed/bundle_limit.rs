@@ -74,7 +74,7 @@ async fn retrieve(asked: usize, sizes: &[usize], withheld: usize) -> (Result<usi
 #[test]
 fn reading_ends_where_the_bundle_is_full() {
     block_on(async {
-        for (size, most) in [(1024 * 1024, 10), (300_000, 18), (100_000, 46)] {
+        for (size, most) in [(500_000, 10), (300_000, 18), (100_000, 46)] {
             // Those behind are not there: whoever reads them says so.
             let (refused, reads) = retrieve(MAX_NAMES, &vec![size; most], 0).await;
             let refusal = kind(refused);
