@@ -112,7 +112,7 @@ fn what_is_displayed_is_what_is_stored_and_told() {
     let keys: BTreeSet<_> = world.dump().into_iter().map(|(key, _)| key).collect();
     assert!(keys.contains(&RecordKey::new(blind_application.as_str(), blind_name.as_str())), "{keys:?}");
     // A partition of the layers above is hashed as a whole.
-    put(&process.names, RecordKey::new("~n~App", "a"), Record::new());
+    put(&*process.names, RecordKey::new("~n~App", "a"), Record::new());
     let place = format!("~b~{}", process.names.display(BlindName::Partition("~n~App")));
     assert!(world.dump().iter().any(|(key, _)| **key.partition() == *place), "{place}");
     let [KeyCall::Generate { context, .. }] = &world.keys.calls()[..] else { panic!("one call") };
