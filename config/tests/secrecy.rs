@@ -135,6 +135,27 @@ fn a_fault_without_a_place_names_no_secret() {
 }
 
 #[test]
+fn a_field_that_is_there_twice_is_named() {
+    #[derive(Debug, Deserialize)]
+    struct Aliased {
+        #[serde(rename = "port", alias = "Port", alias = "PORT")]
+        _port: u16,
+    }
+    for secrets in [[("port", "1"), ("PORT", "2")], [("Port", "1"), ("PORT", "2")]] {
+        let (kind, name, shown) = refused(load::<Aliased>(&secrets));
+        assert_eq!((kind, name.as_deref()), (LoadErrorKind::Malformed, Some("port")), "{shown}");
+        let (kind, name, shown) = refused(load::<One<Aliased>>(
+            &secrets
+                .map(|(name, value)| (["it__", name].concat(), value))
+                .each_ref()
+                .map(|(name, value)| (name.as_str(), *value)),
+        ));
+        assert_eq!((kind, name.as_deref()), (LoadErrorKind::Malformed, Some("it__port")), "{shown}");
+        assert!(shown.contains("alias"), "{shown}");
+    }
+}
+
+#[test]
 fn tagged_and_untagged_enums_name_what_can_be_named() {
     let tagged = |secrets: &[(&str, &str)]| refused(load::<One<Tagged>>(secrets));
     let (kind, name, _) = tagged(&[("it__kind", "plain"), ("it__host", "db"), ("it__prot", CANARY)]);

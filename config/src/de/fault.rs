@@ -36,11 +36,11 @@ impl Fault {
         self
     }
 
-    /// The field that it is about, unless it is named already: what the program calls a missing one, or one of those that are there.
-    /// Anything else may be a value that was taken for the name of a field, and is forgotten.
+    /// The field that it is about, unless it is named already. One that is not known may be a value that was taken for the name of a
+    /// field: unless it is one of those that are there, it is forgotten.
     pub(super) fn take_part(&mut self, is_there: impl FnOnce(&str) -> bool) -> Option<String> {
         let part = self.part.take().filter(|_| self.name.is_none())?;
-        if self.kind == LoadErrorKind::Missing || is_there(&part) {
+        if self.kind != LoadErrorKind::Unknown || is_there(&part) {
             return Some(part);
         }
         let Self { kind, detail, .. } = <Self as serde::de::Error>::custom("");
@@ -95,8 +95,8 @@ impl serde::de::Error for Fault {
         Self::new(LoadErrorKind::Missing, Some(field), "give its field a default")
     }
 
-    fn duplicate_field(_: &'static str) -> Self {
-        Self::malformed("a struct with each field once")
+    fn duplicate_field(field: &'static str) -> Self {
+        Self::new(LoadErrorKind::Malformed, Some(field), "the only one of its field: remove it, or its alias")
     }
 }
 
