@@ -235,7 +235,7 @@ fn a_number_that_is_given_again_after_a_restore_is_a_change() {
     wait(world.records.commit(vec![restore])).expect("restored");
     let other = EnvelopeStore::builder(world.keys.clone(), world.records.clone()).store_id("prod").master_key("main");
     world.clock.advance(Duration::from_secs(3600));
-    let other = other.clock(world.clock.clone()).build().expect("valid");
+    let other = other.clock(world.clock).build().expect("valid");
     let info = wait(other.put(&id("Db"), "another".into())).expect("stored");
     assert_eq!(info.version, before.version, "the number is given again");
     let change = watch.changed().now_or_never().expect("the next look is due").expect("looked");
