@@ -73,9 +73,11 @@ fn reads(bytes: usize) -> Vec<Contender> {
 fn writes(bytes: usize) -> Vec<Contender> {
     let (protecting, putting) = (store(memory_keys(), memory_records()), builder().build().expect("valid"));
     let (protected, put) = (secret_id(), secret_id());
-    let new_value = move || SecretValue::new(value(bytes));
+    let template = value(bytes);
+    // Copied, not counted up anew: what is done between two turns is to leave the processor's predictions alone.
+    let new_value = move || SecretValue::new(template.clone());
     vec![
-        Contender::with_input("protect", new_value, move |value| {
+        Contender::with_input("protect", new_value.clone(), move |value| {
             now(protecting.protect(&protected, value, ProtectOptions::default())).expect("protects")
         }),
         Contender::with_input("put", new_value, move |value| now(putting.put(&put, value)).expect("stored")),

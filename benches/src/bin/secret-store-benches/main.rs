@@ -81,7 +81,8 @@ fn page() -> Outcome<()> {
     counts::section(&target, &mut page)?;
     instructions::section(&mut page)?;
     for part in ["aws.md", "notes.md"] {
-        write!(page, "\n{}", std::fs::read_to_string(root()?.join("benches").join(part))?)?;
+        // One empty line between the parts, however a file ends.
+        writeln!(page, "\n{}", std::fs::read_to_string(root()?.join("benches").join(part))?.trim())?;
     }
     std::fs::write(root()?.join("docs/performance.md"), &page)?;
     Ok(std::io::stdout().write_all(page.as_bytes())?)
