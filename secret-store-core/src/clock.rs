@@ -20,7 +20,7 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
         self.now()
     }
 
-    /// As [`monotonic`](Self::monotonic) was at that tick: what every read from a cache looks at. Provided:
+    /// As [`monotonic`](Self::monotonic) was at that tick: what a read from a cache looks at until shortly before an entry's end. Provided:
     /// [`monotonic`](Self::monotonic).
     fn coarse_monotonic(&self) -> Duration {
         self.monotonic()

@@ -171,7 +171,7 @@ async fn a_server_that_hangs_is_unavailable_in_bounded_time() {
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
         assert!(error.is_retryable());
     }
-    assert!(began.elapsed() < Duration::from_secs(8), "four calls of 0.4 s each took {:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(40), "four calls of 2 s each took {:?}", began.elapsed());
 }
 
 #[tokio::test]

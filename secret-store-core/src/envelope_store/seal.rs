@@ -150,7 +150,7 @@ impl Inner {
         version: SecretVersion,
         context: EncryptionContext,
     ) -> Result<ProtectedSecret> {
-        let (id, metadata, now) = (draft.id.clone(), draft.metadata.as_deref(), self.clock.coarse_now());
+        let (id, metadata, now) = (draft.id.clone(), draft.metadata.as_deref(), self.clock.now());
         let aad = ValueAad::of_document_key(context, metadata);
         let (value, nonce) = format::seal::<Aes256Gcm>(generated.document_key, &aad, draft.value.expose_secret())?;
         let iv = Iv::One(nonce);

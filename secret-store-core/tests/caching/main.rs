@@ -8,5 +8,6 @@ mod off;
 mod outages;
 mod sharing;
 mod support;
+mod ticks;
 mod watch;
 mod writes;
